@@ -1,0 +1,1 @@
+"""What outreach means, in plain Python: no database, no network, no framework."""

@@ -1,0 +1,165 @@
+"""Every error this package raises on purpose. Each says what happened, why, and what to do next.
+
+```
+OrchestratorError
+├── ConfigurationError          a setting, a key or the environment is wrong
+│   ├── MissingApiKey           (also ValueError)
+│   ├── DatabaseUnreachable
+│   └── SchemaOutOfDate
+├── ValidationError             (also ValueError) one field of the caller's input is wrong
+├── CampaignNotFound            (also ValueError)
+├── InvalidState                a command does not fit the campaign's present state
+├── TemplateError               a template is missing, broken, or lacks a variable
+├── SendError                   a mail did not go out, or nobody knows whether it did
+│   ├── SendRejected            SendGrid refused it; sending the same again cannot work
+│   ├── NotSent                 it certainly did not go out; trying later can work
+│   └── SendInDoubt             the outcome is unknown; it is never sent again blindly
+├── WebhookError                an incoming webhook cannot be used
+│   ├── WebhookNotConfigured
+│   ├── SignatureMissing
+│   ├── SignatureInvalid
+│   ├── MalformedPayload
+│   └── PayloadTooLarge
+└── TokenError                  a signed token was forged or damaged
+```
+
+HTTP status codes and exit codes are not here: `api` and `cli` each hold one table for their own edge.
+"""
+
+from __future__ import annotations
+
+
+class OrchestratorError(Exception):
+    """Something this package was asked to do could not be done.
+
+    Args:
+        message: What happened and why, in one or two sentences. Default: the class's first docstring line.
+        fix: What to do next, in one sentence; shown by the CLI and the HTTP API.
+    """
+
+    fix: str | None = None
+
+    def __init__(self, message: str | None = None, *, fix: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or type(self).__name__).strip().splitlines()[0])
+        if fix is not None:
+            self.fix = fix
+
+    @property
+    def code(self) -> str:
+        """Stable machine-readable name, for example ``campaign-not-found``."""
+        name = type(self).__name__
+        return "".join(f"-{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+class ConfigurationError(OrchestratorError):
+    """A setting is missing or wrong."""
+
+
+class MissingApiKey(ConfigurationError, ValueError):
+    """SendGrid API key is missing: nothing can be sent without one."""
+
+    fix = "Set SENDGRID_API_KEY or pass sendgrid_api_key=…; reading campaigns and handling webhooks need no key."
+
+
+class DatabaseUnreachable(ConfigurationError):
+    """The database did not answer."""
+
+    fix = "Check that DB_DSN names a running server and that host, port, user and password are right."
+
+
+class SchemaOutOfDate(ConfigurationError):
+    """The database schema does not match this version of the package."""
+
+    fix = "Run `outreach db upgrade` (or OutreachRepository.upgrade()) with this version of the package."
+
+
+class ValidationError(OrchestratorError, ValueError):
+    """A field of the input is missing or wrong.
+
+    Args:
+        field: Dotted path of the field, for example ``owner.email``.
+        message: What is wrong with it; the field's name is put in front unless the message already holds it.
+    """
+
+    def __init__(self, field: str, message: str, *, fix: str | None = None) -> None:
+        self.field = field
+        super().__init__(message if field in message else f"{field}: {message}", fix=fix)
+
+
+class CampaignNotFound(OrchestratorError, ValueError):
+    """Campaign not found for this tenant."""
+
+    fix = "Check the campaign id and the tenant id; a campaign of another tenant looks like a missing one."
+
+    def __init__(self, campaign_id: str) -> None:
+        self.campaign_id = campaign_id
+        super().__init__(f"Campaign not found: {campaign_id}")
+
+
+class InvalidState(OrchestratorError):
+    """The command does not fit the campaign's present state."""
+
+
+class TemplateError(OrchestratorError):
+    """A mail template cannot be used; nothing was sent."""
+
+    def __init__(self, message: str, *, template: str | None = None, line: int | None = None, fix: str | None = None):
+        self.template = template
+        self.line = line
+        super().__init__(message, fix=fix)
+
+
+class SendError(OrchestratorError):
+    """A mail did not go out, or nobody knows whether it did."""
+
+
+class SendRejected(SendError):
+    """SendGrid refused the mail; sending the same again cannot work."""
+
+    def __init__(self, message: str, *, status: int | None = None, fix: str | None = None) -> None:
+        self.status = status
+        super().__init__(message, fix=fix)
+
+
+class NotSent(SendError):
+    """The mail certainly did not go out; trying again later can work."""
+
+
+class SendInDoubt(SendError):
+    """SendGrid's answer was lost, so the mail may or may not have gone out; it is never sent again blindly."""
+
+    fix = "Nothing to do now: the webhook events of this mail decide it. Call send_campaign again later to see."
+
+
+class WebhookError(OrchestratorError):
+    """An incoming webhook cannot be used."""
+
+
+class WebhookNotConfigured(WebhookError):
+    """No webhook verification key is configured, so no webhook can be trusted."""
+
+    fix = "Set OUTREACH_WEBHOOK_PUBLIC_KEY to the key that SendGrid shows under Event Webhook → Security features."
+
+
+class SignatureMissing(WebhookError):
+    """The webhook carries no signature headers."""
+
+    fix = "Switch on Signature Verification for this event webhook in SendGrid's Mail Settings."
+
+
+class SignatureInvalid(WebhookError):
+    """The webhook's signature does not match its bytes."""
+
+    fix = "Compare OUTREACH_WEBHOOK_PUBLIC_KEY with SendGrid's key; make sure no proxy re-encodes the body."
+
+
+class MalformedPayload(WebhookError):
+    """The webhook's body is not a JSON list of events."""
+
+
+class PayloadTooLarge(WebhookError):
+    """The webhook's body is larger than SendGrid ever sends."""
+
+
+class TokenError(OrchestratorError):
+    """A signed token was forged or damaged."""

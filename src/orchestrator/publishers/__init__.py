@@ -1,0 +1,1 @@
+"""Events out: how the rest of the platform hears of it."""

@@ -1,0 +1,1 @@
+"""Use cases: one file per thing the product does; no SQL, no HTTP."""

@@ -1,0 +1,1 @@
+"""HTTP out: how a mail leaves this machine."""
