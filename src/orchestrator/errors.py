@@ -103,7 +103,9 @@ class InvalidState(OrchestratorError):
 class TemplateError(OrchestratorError):
     """A mail template cannot be used; nothing was sent."""
 
-    def __init__(self, message: str, *, template: str | None = None, line: int | None = None, fix: str | None = None):
+    def __init__(
+        self, message: str, *, template: str | None = None, line: int | None = None, fix: str | None = None
+    ) -> None:
         self.template = template
         self.line = line
         super().__init__(message, fix=fix)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from orchestrator.domain.message import OutgoingMail, Outcome
+from orchestrator.domain.message import Outcome, OutgoingMail
 
 
 class Transport(Protocol):
