@@ -1,0 +1,198 @@
+"""Connections, transactions, and the few places where SQLite and PostgreSQL differ; nothing else knows which it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator import errors
+from orchestrator.clock import Clock, SystemClock
+
+#: How long a writer waits for its turn before giving up, in seconds.
+BUSY_TIMEOUT = 30
+#: Bound parameters one SQLite statement may hold (SQLITE_MAX_VARIABLE_NUMBER is 32,766 since 3.32); half, to be safe.
+MAX_PARAMETERS = 16_000
+
+
+def embedded_path() -> Path:
+    """Return the embedded database's place: ``$XDG_DATA_HOME/outreach/outreach.db`` (default ``~/.local/share``)."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "outreach" / "outreach.db"
+
+
+def resolve(dsn: str | None) -> sa.URL:
+    """Return the SQLAlchemy address for `dsn`; None means the embedded file.
+
+    Raises:
+        ConfigurationError: Neither a SQLite nor a PostgreSQL address.
+    """
+    if not dsn:
+        return sa.URL.create("sqlite", database=str(embedded_path()))
+    try:
+        url = sa.make_url(dsn)
+    except sa.exc.ArgumentError:
+        raise errors.ConfigurationError(
+            "DB_DSN is not a database address.", fix="Use postgresql://user:password@host/name or sqlite:///file.db."
+        ) from None
+    backend = url.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend == "sqlite":
+        return url.set(drivername="sqlite")
+    raise errors.ConfigurationError(
+        f"DB_DSN names {backend}, which is not supported.", fix="Use a postgresql:// or a sqlite:/// address."
+    )
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def connect(url: sa.URL) -> sa.Engine:
+    """Return an engine for `url`; nothing is connected yet."""
+    json = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **json)
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT}}
+    if is_memory(url):
+        # One connection for everybody: each new one would be an empty database of its own.
+        options |= {"poolclass": sa.pool.QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT}
+    engine = sa.create_engine(url, **json, **options)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def is_memory(url: sa.URL) -> bool:
+    """Tell whether `url` names a SQLite database that lives in memory only."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not open transactions by itself: it would do so too late, and deferred.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT * 1000}"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A deferred transaction that reads and then writes can lose another one's update; taking the write lock first
+    # cannot. SQLAlchemy's own isolation_level="IMMEDIATE" was measured not to do this.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Dialect:
+    """SQL whose spelling depends on the database."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_postgresql = name == "postgresql"
+        self._insert = postgresql.insert if self.is_postgresql else sqlite.insert
+
+    def insert_new(self, table: sa.Table) -> Any:
+        """Return an INSERT that leaves out rows that some unique key already holds."""
+        return self._insert(table).on_conflict_do_nothing()
+
+    def add_up(self, table: sa.Table, keys: Sequence[str], column: str) -> Any:
+        """Return an INSERT that on a conflict over `keys` adds its `column` to the stored one."""
+        statement = self._insert(table)
+        return statement.on_conflict_do_update(
+            index_elements=list(keys), set_={column: table.c[column] + statement.excluded[column]}
+        )
+
+    def locking(self, select: sa.Select[Any], *, skip_locked: bool = False) -> sa.Select[Any]:
+        """Return `select` taking row locks. On SQLite the open write transaction is already the only one."""
+        return select.with_for_update(skip_locked=skip_locked) if self.is_postgresql else select
+
+
+class Transaction:
+    """One open transaction: what every function of this package is given first.
+
+    Attributes:
+        dialect: Spelling differences.
+        published: Outbox events written so far, for in-process subscribers after the commit.
+    """
+
+    def __init__(self, connection: sa.Connection, dialect: Dialect, clock: Clock | None) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._now: datetime | None = None
+        self.dialect = dialect
+        self.published: list[dict[str, Any]] = []
+
+    def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Run one statement."""
+        return self._connection.execute(statement, parameters)
+
+    def savepoint(self) -> Any:
+        """Return a context manager around work that may fail alone."""
+        return self._connection.begin_nested()
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own connection, for bulk copies and for work that must join this transaction."""
+        return self._connection.connection.driver_connection
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock (an injected clock wins), the same all through the transaction.
+
+        Leases and due times compare only such times, so the clocks of two hosts are never compared.
+        """
+        if self._now is None:
+            if self._clock is not None:
+                self._now = self._clock.now()
+            elif self.dialect.is_postgresql:
+                self._now = self.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)
+            else:
+                self._now = SystemClock().now()
+        return self._now
+
+
+@contextmanager
+def translated(url: sa.URL) -> Iterator[None]:
+    """Turn the driver's errors that mean "wrong set-up" into errors that say what to do."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+        where = url.render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
+            raise errors.SchemaOutOfDate(f"The database at {where} has no outreach schema: {reason}") from error
+        if isinstance(error, sa.exc.OperationalError) and _is_unreachable(error):
+            raise errors.DatabaseUnreachable(f"The database at {where} did not answer: {reason}") from error
+        raise
+
+
+def _is_unreachable(error: sa.exc.OperationalError) -> bool:
+    if error.connection_invalidated or error.statement is None:
+        return True
+    return "unable to open database file" in str(error.orig)
+
+
+class WriteGate:
+    """Lets one writer at a time into a SQLite file, in order of arrival.
+
+    SQLite's own waiting is polling with growing pauses: under many threads some starve. PostgreSQL needs no gate.
+    """
+
+    def __init__(self, needed: bool) -> None:
+        self._lock = threading.Lock() if needed else None
+
+    def __enter__(self) -> None:
+        if self._lock is not None:
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            self._lock.release()

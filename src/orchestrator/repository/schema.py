@@ -1,0 +1,77 @@
+"""Bringing a database to the current schema (Alembic). Alembic is a slow import, so only an upgrade pays for it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from orchestrator import errors
+from orchestrator.repository import engine as engines
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: The revision this version of the code needs; a test compares it with the newest migration.
+HEAD = "0001"
+#: Any number will do, as long as every process of this product takes the same one.
+ADVISORY_LOCK = 0x0_07E_AC4
+
+
+def current(engine: sa.Engine) -> str | None:
+    """Return the revision `engine`'s database is at, or None when it has no schema."""
+    with engine.connect() as connection:
+        connection = connection.execution_options(reading=True)
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def upgrade(engine: sa.Engine, url: sa.URL) -> str:
+    """Run the missing migrations, one process at a time, and return the new revision.
+
+    Raises:
+        SchemaOutOfDate: The database is at a revision this version does not know.
+    """
+    if url.get_backend_name() == "sqlite" and not engines.is_memory(url):
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    with _alone(engine, url):
+        revision = current(engine)
+        if revision == HEAD:
+            return HEAD
+        if revision is not None and not list(MIGRATIONS.glob(f"versions/{revision}_*.py")):
+            raise errors.SchemaOutOfDate(
+                f"The database is at revision {revision}, which this version does not know.",
+                fix="Install the version of the package that made it, or a newer one.",
+            )
+        _run(engine)
+    return HEAD
+
+
+def _run(engine: sa.Engine) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextlib.contextmanager
+def _alone(engine: sa.Engine, url: sa.URL) -> Iterator[None]:
+    if url.get_backend_name() == "postgresql":
+        with engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(ADVISORY_LOCK)))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK)))
+    elif engines.is_memory(url):
+        yield
+    else:
+        with open(f"{url.database}.upgrade-lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,266 @@
+"""The tables. The migrations in `migrations/` build exactly these; a test compares the two.
+
+Every table carries ``tenant_id`` and leads its keys with it, so that the schema can be spread over servers by tenant.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from orchestrator.domain.campaign import OutreachStatus
+from orchestrator.domain.message import LIVE_STATES, MessageState
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """Aware UTC datetimes: ``timestamptz`` on PostgreSQL; sortable UTC text on SQLite, which has no time type."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def uuid_type() -> sa.types.TypeEngine[str]:
+    """``uuid`` on PostgreSQL, readable 36-character text on SQLite; canonical text in Python."""
+    return sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")  # type: ignore[return-value]
+
+
+def json_type() -> sa.types.TypeEngine[Any]:
+    """``jsonb`` on PostgreSQL, JSON text on SQLite; Python None is SQL NULL."""
+    return sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def one_of(column: str, values: type[OutreachStatus] | type[MessageState], name: str) -> sa.CheckConstraint:
+    """The schema refuses what the enum does not know."""
+    return sa.CheckConstraint(f"{column} IN ({', '.join(repr(str(v)) for v in values)})", name=name)
+
+
+metadata = sa.MetaData()
+_live = f"state IN ({', '.join(repr(str(s)) for s in LIVE_STATES)})"
+
+campaigns = sa.Table(
+    "outreach_campaigns",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("property_id", uuid_type(), nullable=False),
+    sa.Column("owner_name", sa.String),
+    sa.Column("owner_email", sa.String, nullable=False),
+    sa.Column("owner_address_key", sa.String, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("memo_url", sa.Text, nullable=False),
+    sa.Column("sendgrid_message_id", sa.String),
+    sa.Column("batch", sa.String),
+    sa.Column("account", sa.String),
+    sa.Column("step", sa.SmallInteger, nullable=False),
+    sa.Column("scheduled_at", UtcDateTime),
+    sa.Column("next_send_at", UtcDateTime),
+    sa.Column("hold_reason", sa.String),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("delivered_at", UtcDateTime),
+    sa.Column("opened_at", UtcDateTime),
+    sa.Column("machine_opened_at", UtcDateTime),
+    sa.Column("clicked_at", UtcDateTime),
+    sa.Column("responded_at", UtcDateTime),
+    sa.Column("bounced_at", UtcDateTime),
+    sa.Column("unsubscribed_at", UtcDateTime),
+    sa.Column("complained_at", UtcDateTime),
+    sa.Column("failed_at", UtcDateTime),
+    sa.Column("response_text", sa.Text),
+    sa.Column("is_interested", sa.Boolean),
+    sa.Column("greeting", sa.String),
+    sa.Column("country", sa.String(2)),
+    sa.Column("consent_basis", sa.String),
+    sa.Column("consent_source", sa.String),
+    sa.Column("last_error", sa.Text),
+    sa.Column("property_record", json_type(), nullable=False),
+    sa.Column("score_result", json_type(), nullable=False),
+    sa.Column("context", json_type()),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_campaigns"),
+    sa.UniqueConstraint("tenant_id", "property_id", name="uq_outreach_campaigns_property"),
+    one_of("status", OutreachStatus, "ck_outreach_campaigns_status"),
+    # Only a scheduled campaign may be due: whatever else happened to it, nothing more goes out by itself.
+    sa.CheckConstraint("next_send_at IS NULL OR status = 'scheduled'", name="ck_outreach_campaigns_due"),
+    postgresql_with={"fillfactor": "70"},
+)
+sa.Index(
+    "ix_outreach_campaigns_due",
+    campaigns.c.tenant_id,
+    campaigns.c.next_send_at,
+    postgresql_where=campaigns.c.next_send_at.is_not(None),
+    sqlite_where=campaigns.c.next_send_at.is_not(None),
+)
+sa.Index("ix_outreach_campaigns_status", campaigns.c.tenant_id, campaigns.c.status, campaigns.c.id)
+sa.Index("ix_outreach_campaigns_address", campaigns.c.tenant_id, campaigns.c.owner_address_key)
+
+messages = sa.Table(
+    "outreach_messages",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("campaign_id", uuid_type(), nullable=False),
+    sa.Column("step", sa.SmallInteger, nullable=False),
+    sa.Column("attempt", sa.SmallInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("account", sa.String),
+    sa.Column("subject", sa.String),
+    sa.Column("lease_token", sa.String),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("handed_at", UtcDateTime),
+    sa.Column("accepted_at", UtcDateTime),
+    sa.Column("sendgrid_message_id", sa.String),
+    sa.Column("error", sa.Text),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("delivered_at", UtcDateTime),
+    sa.Column("opened_at", UtcDateTime),
+    sa.Column("machine_opened_at", UtcDateTime),
+    sa.Column("clicked_at", UtcDateTime),
+    sa.Column("failed_at", UtcDateTime),
+    sa.Column("bounced_at", UtcDateTime),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_messages"),
+    sa.UniqueConstraint("tenant_id", "campaign_id", "step", "attempt", name="uq_outreach_messages_attempt"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "campaign_id"],
+        ["outreach_campaigns.tenant_id", "outreach_campaigns.id"],
+        name="fk_outreach_messages_campaign",
+    ),
+    one_of("state", MessageState, "ck_outreach_messages_state"),
+    postgresql_with={"fillfactor": "70"},
+)
+# Two live attempts of one step cannot exist, whatever the code believes.
+sa.Index(
+    "uq_outreach_messages_live",
+    messages.c.tenant_id,
+    messages.c.campaign_id,
+    messages.c.step,
+    unique=True,
+    postgresql_where=sa.text(_live),
+    sqlite_where=sa.text(_live),
+)
+sa.Index(
+    "ix_outreach_messages_sendgrid_id",
+    messages.c.sendgrid_message_id,
+    postgresql_where=messages.c.sendgrid_message_id.is_not(None),
+    sqlite_where=messages.c.sendgrid_message_id.is_not(None),
+)
+sa.Index(
+    "ix_outreach_messages_leased",
+    messages.c.lease_until,
+    postgresql_where=messages.c.lease_until.is_not(None),
+    sqlite_where=messages.c.lease_until.is_not(None),
+)
+
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("address_key", sa.String, nullable=False),
+    sa.Column("suppressed_at", UtcDateTime),
+    sa.Column("suppression_reason", sa.String(16)),
+    sa.Column("suppression_source", sa.String),
+    sa.Column("hold_reason", sa.String),
+    sa.Column("last_handed_at", UtcDateTime),
+    sa.Column("soft_bounces", sa.Integer, nullable=False, server_default="0"),
+    sa.PrimaryKeyConstraint("tenant_id", "address_key", name="pk_addresses"),
+    sa.CheckConstraint(
+        "(suppressed_at IS NULL) = (suppression_reason IS NULL)", name="ck_addresses_suppression_has_reason"
+    ),
+)
+
+events = sa.Table(
+    "outreach_events",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("campaign_id", uuid_type(), nullable=False),
+    sa.Column("message_id", uuid_type()),
+    sa.Column("event_type", sa.String(80), nullable=False),
+    sa.Column("event_data", json_type(), nullable=False),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("machine", sa.Boolean, nullable=False),
+    sa.Column("dedupe_key", sa.String(64), nullable=False),
+    sa.Column("sg_event_id", sa.Text),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_events"),
+    sa.UniqueConstraint("tenant_id", "dedupe_key", name="uq_outreach_events_dedupe"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "campaign_id"],
+        ["outreach_campaigns.tenant_id", "outreach_campaigns.id"],
+        name="fk_outreach_events_campaign",
+    ),
+)
+sa.Index(
+    "uq_outreach_events_sg_event_id",
+    events.c.tenant_id,
+    events.c.sg_event_id,
+    unique=True,
+    postgresql_where=events.c.sg_event_id.is_not(None),
+    sqlite_where=events.c.sg_event_id.is_not(None),
+)
+sa.Index("ix_outreach_events_campaign", events.c.tenant_id, events.c.campaign_id, events.c.occurred_at)
+
+unmatched_events = sa.Table(
+    "unmatched_events",
+    metadata,
+    sa.Column("id", uuid_type(), primary_key=True),
+    # What the event claims; nobody has checked it.
+    sa.Column("tenant_id", sa.String),
+    sa.Column("kind", sa.String(80), nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("event_data", json_type(), nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("dedupe_key", sa.String(64), nullable=False, unique=True),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("payload", json_type(), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("published_at", UtcDateTime),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outbox"),
+)
+sa.Index(
+    "ix_outbox_unpublished",
+    outbox.c.id,
+    postgresql_where=outbox.c.published_at.is_(None),
+    sqlite_where=outbox.c.published_at.is_(None),
+)
+
+counters = sa.Table(
+    "campaign_counters",
+    metadata,
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("stripe", sa.SmallInteger, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("tenant_id", "status", "stripe", name="pk_campaign_counters"),
+    postgresql_with={"fillfactor": "50"},
+)
+
+instance = sa.Table(
+    "instance",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
