@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator import errors
@@ -40,7 +41,7 @@ def resolve(dsn: str | None) -> sa.URL:
         return sa.URL.create("sqlite", database=str(embedded_path()))
     try:
         url = sa.make_url(dsn)
-    except sa.exc.ArgumentError:
+    except exc.ArgumentError:
         raise errors.ConfigurationError(
             "DB_DSN is not a database address.", fix="Use postgresql://user:password@host/name or sqlite:///file.db."
         ) from None
@@ -68,8 +69,8 @@ def connect(url: sa.URL) -> sa.Engine:
         # One connection for everybody: each new one would be an empty database of its own.
         options |= {"poolclass": sa.pool.QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT}
     engine = sa.create_engine(url, **json, **options)
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -131,7 +132,7 @@ class Transaction:
         self.dialect = dialect
         self.published: list[dict[str, Any]] = []
 
-    def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[Any]:
+    def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         """Run one statement."""
         return self._connection.execute(statement, parameters)
 
@@ -153,7 +154,8 @@ class Transaction:
             if self._clock is not None:
                 self._now = self._clock.now()
             elif self.dialect.is_postgresql:
-                self._now = self.execute(sa.select(sa.func.clock_timestamp())).scalar_one().astimezone(UTC)
+                moment: datetime = self.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+                self._now = moment.astimezone(UTC)
             else:
                 self._now = SystemClock().now()
         return self._now
@@ -164,17 +166,17 @@ def translated(url: sa.URL) -> Iterator[None]:
     """Turn the driver's errors that mean "wrong set-up" into errors that say what to do."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+    except (exc.OperationalError, exc.ProgrammingError) as error:
         where = url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
         if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
             raise errors.SchemaOutOfDate(f"The database at {where} has no outreach schema: {reason}") from error
-        if isinstance(error, sa.exc.OperationalError) and _is_unreachable(error):
+        if isinstance(error, exc.OperationalError) and _is_unreachable(error):
             raise errors.DatabaseUnreachable(f"The database at {where} did not answer: {reason}") from error
         raise
 
 
-def _is_unreachable(error: sa.exc.OperationalError) -> bool:
+def _is_unreachable(error: exc.OperationalError) -> bool:
     if error.connection_invalidated or error.statement is None:
         return True
     return "unable to open database file" in str(error.orig)

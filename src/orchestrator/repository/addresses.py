@@ -1,0 +1,86 @@
+"""What is known of an address, and the lock of every race about a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.events import SuppressionReason
+from orchestrator.repository.engine import Transaction
+from orchestrator.repository.tables import addresses as table
+
+#: (tenant_id, address_key)
+AddressKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One row of ``addresses``."""
+
+    tenant_id: str
+    address_key: str
+    suppressed_at: datetime | None = None
+    suppression_reason: SuppressionReason | None = None
+    suppression_source: str | None = None
+    hold_reason: str | None = None
+    last_handed_at: datetime | None = None
+    soft_bounces: int = 0
+
+
+_COLUMNS = tuple(column.name for column in table.columns)
+
+
+def _address(row: sa.Row[Any]) -> Address:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    if values["suppression_reason"] is not None:
+        values["suppression_reason"] = SuppressionReason(values["suppression_reason"])
+    return Address(**values)
+
+
+def _matching(keys: Iterable[AddressKey]) -> sa.ColumnElement[bool]:
+    by_tenant: dict[str, list[str]] = {}
+    for tenant_id, key in keys:
+        by_tenant.setdefault(tenant_id, []).append(key)
+    return sa.or_(
+        sa.false(),
+        *(sa.and_(table.c.tenant_id == tenant, table.c.address_key.in_(names)) for tenant, names in by_tenant.items()),
+    )
+
+
+def lock(tx: Transaction, keys: Iterable[AddressKey]) -> None:
+    """Lock the rows of `keys`, making them where missing, in the one order everybody locks in.
+
+    Read the gates in a *following* statement (`get_many`): on PostgreSQL a statement that waited for a lock keeps its
+    old view of all other rows, so a gate read together with the lock can be out of date.
+    """
+    ordered = sorted(set(keys))
+    if not ordered:
+        return
+    rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in ordered]
+    tx.execute(tx.dialect.insert_new(table), rows)
+    query = sa.select(table.c.address_key).where(_matching(ordered)).order_by(table.c.tenant_id, table.c.address_key)
+    tx.execute(tx.dialect.locking(query)).all()
+
+
+def get_many(tx: Transaction, keys: Iterable[AddressKey]) -> dict[AddressKey, Address]:
+    """Return what is known of those of `keys` that have a row."""
+    rows = tx.execute(sa.select(table).where(_matching(keys)))
+    return {(a.tenant_id, a.address_key): a for a in map(_address, rows)}
+
+
+def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, source: str, at: datetime) -> None:
+    """Never write to this address again; the first reason stays. The row must be locked."""
+    statement = table.update().where(
+        table.c.tenant_id == key[0], table.c.address_key == key[1], table.c.suppressed_at.is_(None)
+    )
+    tx.execute(statement.values(suppressed_at=at, suppression_reason=reason, suppression_source=source))
+
+
+def note_handed(tx: Transaction, key: AddressKey, at: datetime) -> None:
+    """Remember when a mail to this address was last given to the network. The row must be locked."""
+    statement = table.update().where(table.c.tenant_id == key[0], table.c.address_key == key[1])
+    tx.execute(statement.values(last_handed_at=at))

@@ -1,0 +1,67 @@
+"""The append-only history: every event of every campaign, and those that belong to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.repository.engine import MAX_PARAMETERS, Transaction
+from orchestrator.repository.tables import events as table
+from orchestrator.repository.tables import unmatched_events as unmatched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutreachEvent:
+    """One row of ``outreach_events``; ``event_data`` is the provider's event as it came."""
+
+    id: str
+    tenant_id: str
+    campaign_id: str
+    event_type: str
+    event_data: dict[str, Any]
+    occurred_at: datetime
+    received_at: datetime
+    dedupe_key: str
+    message_id: str | None = None
+    machine: bool = False
+    sg_event_id: str | None = None
+
+
+_COLUMNS = tuple(column.name for column in table.columns)
+
+
+def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
+    """Store those of `new` that are not stored yet; return the ids that were stored.
+
+    An event is known by its content (``dedupe_key``) and, where it has one, by SendGrid's own event id.
+    """
+    ordered = sorted(new, key=lambda e: (e.tenant_id, e.dedupe_key))
+    statement = tx.dialect.insert_new(table).returning(table.c.id)
+    size = MAX_PARAMETERS // len(_COLUMNS)
+    stored: set[str] = set()
+    for start in range(0, len(ordered), size):
+        rows = [{name: getattr(event, name) for name in _COLUMNS} for event in ordered[start : start + size]]
+        stored.update(tx.execute(statement, rows).scalars())
+    return stored
+
+
+def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[OutreachEvent]:
+    """Return the campaign's history in the order things happened."""
+    query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.campaign_id == campaign_id)
+    rows = tx.execute(query.order_by(table.c.occurred_at, table.c.received_at, table.c.id))
+    return [OutreachEvent(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+
+def keep_unmatched(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep events that belong to no campaign, each once."""
+    if rows:
+        tx.execute(tx.dialect.insert_new(unmatched), sorted(rows, key=lambda row: row["dedupe_key"]))
+
+
+def count_unmatched(tx: Transaction) -> int:
+    """Return how many events have been kept aside."""
+    return tx.execute(sa.select(sa.func.count()).select_from(unmatched)).scalar_one()

@@ -1,0 +1,127 @@
+"""The send ledger: one row per attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from orchestrator.domain.message import MessageState, OutreachMessage
+from orchestrator.repository.engine import Transaction
+from orchestrator.repository.tables import messages as table
+
+#: (tenant_id, campaign_id)
+CampaignKey = tuple[str, str]
+
+_COLUMNS = tuple(column.name for column in table.columns)
+
+
+def _message(row: sa.Row[Any]) -> OutreachMessage:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values["state"] = MessageState(values["state"])
+    return OutreachMessage(**values)
+
+
+def of_campaigns(tx: Transaction, keys: Iterable[CampaignKey]) -> dict[CampaignKey, list[OutreachMessage]]:
+    """Return every attempt of each campaign, oldest first. The campaigns must be locked: that covers these rows."""
+    by_tenant: dict[str, list[str]] = {}
+    found: dict[CampaignKey, list[OutreachMessage]] = {}
+    for tenant_id, campaign_id in keys:
+        by_tenant.setdefault(tenant_id, []).append(campaign_id)
+        found[tenant_id, campaign_id] = []
+    for tenant_id, ids in by_tenant.items():
+        query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.campaign_id.in_(ids))
+        for row in tx.execute(query.order_by(table.c.campaign_id, table.c.step, table.c.attempt)):
+            message = _message(row)
+            found[tenant_id, message.campaign_id].append(message)
+    return found
+
+
+def get(tx: Transaction, tenant_id: str, message_id: str) -> OutreachMessage | None:
+    """Return one attempt, or None."""
+    row = tx.execute(sa.select(table).where(table.c.tenant_id == tenant_id, table.c.id == message_id)).first()
+    return _message(row) if row else None
+
+
+def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return {message id: campaign id} for those of the tenant's `message_ids` that exist."""
+    if not message_ids:
+        return {}
+    query = sa.select(table.c.id, table.c.campaign_id).where(
+        table.c.tenant_id == tenant_id, table.c.id.in_(message_ids)
+    )
+    return dict(tx.execute(query).tuples())
+
+
+def by_sendgrid_id(tx: Transaction, sendgrid_ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+    """Return {X-Message-Id: (tenant, campaign, message)}, for events that lost our own ids."""
+    if not sendgrid_ids:
+        return {}
+    query = sa.select(table.c.sendgrid_message_id, table.c.tenant_id, table.c.campaign_id, table.c.id).where(
+        table.c.sendgrid_message_id.in_(sendgrid_ids)
+    )
+    return {sendgrid_id: (tenant, campaign, message) for sendgrid_id, tenant, campaign, message in tx.execute(query)}
+
+
+def insert(tx: Transaction, message: OutreachMessage) -> None:
+    """Write a new attempt. The schema refuses a second live attempt of the same step."""
+    tx.execute(table.insert(), [{name: getattr(message, name) for name in _COLUMNS}])
+
+
+def update(tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, Any]]]) -> None:
+    """Write `changes`, keyed by (tenant_id, message_id), to attempts whose campaigns this transaction has locked."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for (tenant_id, message_id), columns in changes:
+        groups.setdefault(tuple(sorted(columns)), []).append({"_tenant": tenant_id, "_id": message_id, **columns})
+    for columns, rows in groups.items():
+        statement = (
+            table.update()
+            .where(table.c.tenant_id == sa.bindparam("_tenant"), table.c.id == sa.bindparam("_id"))
+            .values({name: sa.bindparam(name) for name in columns})
+        )
+        tx.execute(statement, rows)
+
+
+def hand(tx: Transaction, message: OutreachMessage, *, handed_at: datetime, lease_until: datetime) -> bool:
+    """Mark `message` as given to the network, if its lease is still ours. False means: do not send it."""
+    statement = table.update().where(
+        table.c.tenant_id == message.tenant_id,
+        table.c.id == message.id,
+        table.c.lease_token == message.lease_token,
+        table.c.state.in_([MessageState.RESERVED, MessageState.HANDED]),
+    )
+    values = {"state": MessageState.HANDED, "handed_at": handed_at, "lease_until": lease_until}
+    return tx.execute(statement.values(values)).rowcount == 1
+
+
+def release(
+    tx: Transaction, message: OutreachMessage, state: MessageState, error: str | None, *, expected: MessageState
+) -> bool:
+    """Move `message` out of `expected` to `state`, if its lease is still ours; False means somebody else decided."""
+    statement = table.update().where(
+        table.c.tenant_id == message.tenant_id,
+        table.c.id == message.id,
+        table.c.lease_token == message.lease_token,
+        table.c.state == expected,
+    )
+    values = {"state": state, "error": error, "lease_token": None, "lease_until": None}
+    return tx.execute(statement.values(values)).rowcount == 1
+
+
+def void_reserved(tx: Transaction, tenant_id: str, campaign_ids: Sequence[str], reason: str) -> None:
+    """Withdraw every attempt of these campaigns that was not handed to the network yet."""
+    statement = table.update().where(
+        table.c.tenant_id == tenant_id,
+        table.c.campaign_id.in_(campaign_ids),
+        table.c.state == MessageState.RESERVED,
+    )
+    values = {"state": MessageState.VOIDED, "error": reason, "lease_token": None, "lease_until": None}
+    tx.execute(statement.values(values))
+
+
+def expired(tx: Transaction, now: datetime, limit: int) -> list[OutreachMessage]:
+    """Return up to `limit` attempts whose worker let its lease run out, longest dead first."""
+    query = sa.select(table).where(table.c.lease_until.is_not(None), table.c.lease_until < now)
+    return [_message(row) for row in tx.execute(query.order_by(table.c.lease_until).limit(limit))]
