@@ -127,6 +127,13 @@ def test_keys_are_made_storable_too():
     assert event(**{"a\x00b\ud800": 1}).raw["a\ufffdb\ufffd"] == 1
 
 
+def test_an_event_id_is_made_storable_although_it_is_no_part_of_the_dedupe_key():
+    (parsed,) = sendgrid.parse(b'[{"event":"open","sg_event_id":"a\\u0000b","sg_message_id":"c"}]')
+
+    assert isinstance(parsed, DeliveryEvent)
+    assert parsed.sg_event_id == parsed.raw["sg_event_id"] == "a\ufffdb"
+
+
 def test_the_raw_event_is_kept_as_it_came():
     assert parse_one("bounce").raw == orjson.loads(read("bounce"))[0]
 

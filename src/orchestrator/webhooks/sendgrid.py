@@ -244,12 +244,18 @@ def _storable_with_key(event: Any) -> tuple[Any, str]:
     """
     try:
         canonical = _canonical(event)
-        if _ESCAPED_NUL not in canonical:
+        if _ESCAPED_NUL not in canonical and _has_plain_id(event):
             return event, hashlib.sha256(canonical).hexdigest()
     except TypeError:  # lone surrogates, numbers beyond 64 bits, more than 254 levels
         pass
     event = _storable(event)
     return event, hashlib.sha256(_canonical(event)).hexdigest()
+
+
+def _has_plain_id(event: Any) -> bool:
+    """Whether the one field outside the canonical bytes is storable as it is; SendGrid's ids always are."""
+    value = event.get("sg_event_id", "") if isinstance(event, dict) else ""
+    return isinstance(value, str) and value.isascii() and "\x00" not in value
 
 
 def _canonical(event: Any) -> bytes:
