@@ -1,0 +1,148 @@
+"""`Renderer`: the two mail templates, compiled once."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+import jinja2.nodes
+
+from orchestrator import errors
+from orchestrator.rendering import content as contents
+from orchestrator.rendering import plaintext, problems, samples
+
+HTML = "memo_delivery_email.html"
+TEXT = "memo_delivery_email.txt"
+TEMPLATES = (HTML, TEXT)
+
+
+def shipped_dir() -> Path:
+    """Return the folder of the templates that come with the package."""
+    return Path(str(resources.files("orchestrator"))) / "templates"
+
+
+class _Environment(jinja2.Environment):
+    """Looks into dicts first: a record's field called ``items`` is a field. It is also almost twice as fast."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, dict):
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
+class Renderer:
+    """Renders campaign mails; safe to share between threads.
+
+    Args:
+        template_dir: A folder whose files replace the shipped templates of the same name, file by file; what they
+            include is looked for there first, too. None: the shipped templates.
+    """
+
+    def __init__(self, template_dir: Path | None = None) -> None:
+        self._own = Path(template_dir) if template_dir is not None else None
+        self._environment = _Environment(
+            loader=jinja2.FileSystemLoader([folder for folder in (self._own, shipped_dir()) if folder is not None]),
+            autoescape=jinja2.select_autoescape(("html", "htm"), default=False),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            auto_reload=False,
+        )
+        self._templates: dict[str, jinja2.Template] = {}
+
+    def render(self, content: contents.MailContent) -> contents.RenderedMail:
+        """Write one mail.
+
+        Raises:
+            TemplateError: A template is missing or broken, or uses a variable this mail does not have; the message
+                names file, line and variable.
+        """
+        variables = contents.variables(content)
+        html = self._rendered(HTML, variables)
+        text = plaintext.wrapped(self._rendered(TEXT, variables))
+        return contents.RenderedMail(subject=variables["subject"], html=html, text=text)
+
+    def check(self) -> list[problems.Problem]:
+        """Return what is wrong with the templates in use: syntax, unknown variables, and what a trial mail shows."""
+        found = [] if self._folder_exists() else [self._missing_folder()]
+        for name in TEMPLATES:
+            found += self._static_problems(name) or self._trial_problems(name)
+        return found
+
+    def eject(self, directory: Path, force: bool = False) -> list[Path]:
+        """Copy the shipped templates into `directory` for editing, and return their paths there.
+
+        Args:
+            directory: Made when missing.
+            force: Replace files that exist.
+
+        Raises:
+            ConfigurationError: A file of that name exists and `force` is false; nothing was copied.
+        """
+        directory = Path(directory)
+        targets = [directory / name for name in TEMPLATES]
+        existing = [str(path) for path in targets if path.exists()]
+        if existing and not force:
+            raise errors.ConfigurationError(
+                f"Already there: {', '.join(existing)}. Nothing was copied.",
+                fix="Choose another folder, or replace them with --force.",
+            )
+        directory.mkdir(parents=True, exist_ok=True)
+        for target in targets:
+            shutil.copyfile(shipped_dir() / target.name, target)
+        return targets
+
+    def path_of(self, name: str) -> Path:
+        """Return the file a template name stands for: the own one where it exists, else the shipped one."""
+        own = self._own / name if self._own is not None else None
+        return own if own is not None and own.is_file() else shipped_dir() / name
+
+    def _rendered(self, name: str, variables: dict[str, Any]) -> str:
+        try:
+            return self._template(name).render(variables)
+        except errors.TemplateError:
+            raise
+        except Exception as error:  # an expression in a template can raise anything; it is the template's fault
+            raise problems.of_exception(error, str(self.path_of(name)), variables).as_error() from error
+
+    def _template(self, name: str) -> jinja2.Template:
+        template = self._templates.get(name)
+        if template is None:
+            if not self._folder_exists():
+                raise self._missing_folder().as_error()
+            template = self._templates[name] = self._environment.get_template(name)
+        return template
+
+    def _folder_exists(self) -> bool:
+        return self._own is None or self._own.is_dir()
+
+    def _missing_folder(self) -> problems.Problem:
+        return problems.Problem(str(self._own), None, "is not a folder (OUTREACH_TEMPLATE_DIR or template_dir)")
+
+    def _static_problems(self, name: str) -> list[problems.Problem]:
+        path = str(self.path_of(name))
+        known = contents.variables(samples.FULL).keys()
+        try:
+            tree = self._environment.parse(Path(path).read_text(encoding="utf-8"), name, path)
+        except (jinja2.TemplateError, OSError, UnicodeDecodeError) as error:
+            return [problems.of_exception(error, path)]
+        unknown = jinja2.meta.find_undeclared_variables(tree) - known - self._environment.globals.keys()
+        lines = {node.name: node.lineno for node in reversed(list(tree.find_all(jinja2.nodes.Name)))}
+        return [problems.unknown_variable(path, lines[each], each, known) for each in sorted(unknown)]
+
+    def _trial_problems(self, name: str) -> list[problems.Problem]:
+        try:
+            template = self._environment.get_template(name)
+            for content in (samples.FULL, samples.BARE):
+                template.render(contents.variables(content))
+        except Exception as error:  # as in _rendered
+            return [problems.of_exception(error, str(self.path_of(name)), contents.variables(samples.FULL))]
+        return []
