@@ -57,9 +57,12 @@ class Signer:
             parts: Texts of at most 254 UTF-8 bytes each. UUIDs in canonical form take 16 bytes.
 
         Raises:
-            ValidationError: A part is too long.
+            ValidationError: A part, or the whole token, is too long for a link.
         """
-        return self._signer(purpose).sign(base64_encode(b"".join(_packed(part) for part in parts))).decode()
+        token = self._signer(purpose).sign(base64_encode(b"".join(_packed(part) for part in parts))).decode()
+        if len(token) > _LONGEST_TOKEN:
+            raise errors.ValidationError("parts", f"a token has at most {_LONGEST_TOKEN} characters, not {len(token)}")
+        return token
 
     def verify(self, purpose: str, token: str) -> tuple[str, ...]:
         """Return the parts of a token that `sign` made for `purpose`.
