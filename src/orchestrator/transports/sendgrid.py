@@ -190,10 +190,11 @@ def _is_gone(connection: asyncio.BaseTransport | None) -> bool:
     """Tell whether the other side has hung up, asking the kernel for what the event loop has not been told yet."""
     if connection is None or connection.is_closing():
         return True
-    if _HUNG_UP is None:
+    sock = connection.get_extra_info("socket")
+    if _HUNG_UP is None or sock is None:
         return False
     poll = select.poll()
-    poll.register(connection.get_extra_info("socket"), _HUNG_UP)
+    poll.register(sock, _HUNG_UP)
     return bool(poll.poll(0))
 
 
