@@ -1,0 +1,53 @@
+"""Small pieces every HTTP endpoint of the sandbox shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from orchestrator import errors
+from orchestrator.sandbox.send_api import COMMON, errors_body
+
+
+class JsonAnswer(Response):
+    """A JSON body in SendGrid's manner."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def failure(status: int, message: str, field: str | None = None) -> Response:
+    """Return SendGrid's error document."""
+    return Response(errors_body((message, field)), status, dict(COMMON), "application/json")
+
+
+async def body_of(request: Request) -> Any:
+    """Return the decoded JSON body; an empty body is an empty object.
+
+    Raises:
+        errors.MalformedPayload: the body is not JSON.
+    """
+    raw = await request.body()
+    try:
+        return orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as problem:
+        raise errors.MalformedPayload(f"The body is not JSON: {problem}") from problem
+
+
+def integer(request: Request, name: str, default: int | None = None) -> int | None:
+    """Return a query parameter as a number.
+
+    Raises:
+        errors.ValidationError: it is not one.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal():
+        raise errors.ValidationError(name, f"must be a whole number, not {text!r}")
+    return int(text)

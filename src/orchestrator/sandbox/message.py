@@ -1,0 +1,118 @@
+"""One accepted mail to one recipient, and the request it came in."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+_ANCHOR = re.compile(r"<a\s([^>]*)>", re.IGNORECASE)
+_HREF = re.compile(r"""href=(?:"(https?://[^"\s]+)"|'(https?://[^'\s]+)')""", re.IGNORECASE)
+_TEXT_LINK = re.compile(r"https?://[^\s<>\"]+")
+_MAX_TRACKED_LINKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A tracked link: its address and its position among all links of that body part."""
+
+    url: str
+    index: int
+    part: str
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One recipient's copy of a request.
+
+    Args:
+        x_message_id: Id of the request, shared by all its recipients.
+        index: Position of the recipient in the request, from 0; part of every id.
+        email: Recipient as given.
+        name: Recipient's display name or None.
+        kind: ``to``, ``cc`` or ``bcc``.
+        payload: The request's JSON, shared by all its recipients; never changed.
+        personalization: The block of the payload that named this recipient.
+        custom_args: Merged custom arguments; the personalization's win.
+        sg_message_id: SendGrid's long id of this copy.
+        smtp_id: The Message-ID header the recipient sees.
+        accepted_at: Unix seconds.
+        number: Running number in this sandbox, from 1.
+        attempts: Delivery attempts that were deferred so far.
+        events: Every event that happened, in the shape it was posted.
+    """
+
+    x_message_id: str
+    index: int
+    email: str
+    name: str | None
+    kind: str
+    payload: dict[str, Any]
+    personalization: dict[str, Any]
+    custom_args: dict[str, str]
+    sg_message_id: str
+    smtp_id: str
+    accepted_at: int
+    number: int
+    attempts: int = 0
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """Short id used by the control API: ``{X-Message-Id}.{index}``."""
+        return f"{self.x_message_id}.{self.index}"
+
+    @property
+    def subject(self) -> str | None:
+        return self.personalization.get("subject") or self.payload.get("subject")
+
+    @property
+    def sender(self) -> dict[str, Any]:
+        return self.personalization.get("from") or self.payload["from"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**(self.payload.get("headers") or {}), **(self.personalization.get("headers") or {})}
+
+    @property
+    def categories(self) -> list[str]:
+        return self.payload.get("categories") or []
+
+    @property
+    def group_id(self) -> int | None:
+        return (self.payload.get("asm") or {}).get("group_id")
+
+    def body(self, content_type: str) -> str | None:
+        """Return the first body part of that type with its substitutions made, or None."""
+        for part in self.payload.get("content") or []:
+            if part["type"].startswith(content_type):
+                return self._substituted(part["value"])
+        return None
+
+    def _substituted(self, text: str) -> str:
+        for tag, value in (self.personalization.get("substitutions") or {}).items():
+            text = text.replace(tag, value)
+        return text
+
+    def tracks(self, what: str) -> bool:
+        """Say whether `what` (``open`` or ``click``) is tracked; the account's own default is on."""
+        return self._tracking(what).get("enable", True)
+
+    def _tracking(self, what: str) -> dict[str, Any]:
+        return (self.payload.get("tracking_settings") or {}).get(f"{what}_tracking") or {}
+
+    def links(self) -> list[Link]:
+        """Return the links SendGrid would rewrite: quoted, absolute, not marked ``clicktracking=off``."""
+        if not self.tracks("click"):
+            return []
+        links: list[Link] = []
+        for index, anchor in enumerate(_ANCHOR.finditer(self.body("text/html") or "")):
+            attributes = anchor.group(1)
+            href = _HREF.search(attributes)
+            if href and "clicktracking=off" not in attributes.lower().replace('"', "").replace("'", ""):
+                links.append(Link(html.unescape(href.group(1) or href.group(2)), index, "html"))
+        if self._tracking("click").get("enable_text"):
+            found = _TEXT_LINK.findall(self.body("text/plain") or "")
+            links += [Link(url, index, "text") for index, url in enumerate(found)]
+        return links[:_MAX_TRACKED_LINKS]
