@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from raw_sendgrid import mail
+from tests.transports.raw_sendgrid import mail
 
 from orchestrator.domain.message import Accepted, NotSent, Outcome
 from orchestrator.transports.base import Transport

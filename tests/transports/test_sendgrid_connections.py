@@ -6,9 +6,21 @@ import asyncio
 import gc
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from raw_sendgrid import Connection, RawSendGrid, Request, accept, answer, hang, mail, raw, talk
+from tests.transports.raw_sendgrid import (
+    Connection,
+    RawSendGrid,
+    Request,
+    accept,
+    answer,
+    hang,
+    mail,
+    raw,
+    self_signed,
+    talk,
+)
 
 from orchestrator import errors
 from orchestrator.domain.message import Accepted, NotSent, Outcome, Unknown
@@ -22,6 +34,38 @@ def test_mails_one_after_the_other_share_one_connection() -> None:
     server = RawSendGrid([accept()])
     assert talk(server, posts=5) == [ACCEPTED] * 5
     assert len(server.connections) == 1
+
+
+def test_mails_over_tls_share_one_handshake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = tmp_path / "server.pem"
+    server = RawSendGrid([accept()], tls=self_signed(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert talk(server, posts=5) == [ACCEPTED] * 5
+    assert len(server.connections) == 1
+
+
+def test_a_tls_connection_that_dies_under_a_post_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = tmp_path / "server.pem"
+    server = RawSendGrid([accept(), raw(b"")], tls=self_signed(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    first, second = talk(server, posts=2)
+    assert first == ACCEPTED
+    assert isinstance(second, Unknown)
+    assert len(server.requests) == 2
+
+
+def test_proxies_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert talk(RawSendGrid([accept()])) == [ACCEPTED]
+
+
+def test_cookies_are_not_kept() -> None:
+    server = RawSendGrid([answer(202, {"Set-Cookie": "id=1; Path=/"}), accept()])
+    assert talk(server, posts=2) == [Accepted(None), ACCEPTED]
+    assert "cookie" not in server.requests[1].headers
 
 
 def test_an_error_answer_does_not_cost_the_connection() -> None:

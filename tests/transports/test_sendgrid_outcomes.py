@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from raw_sendgrid import Act, RawSendGrid, accept, answer, hang, raw, reset, talk
+from tests.transports.raw_sendgrid import Act, RawSendGrid, accept, answer, hang, raw, reset, self_signed, talk
 
 from orchestrator.domain.message import Accepted, NotSent, Outcome, Rejected, Unknown
 from orchestrator.transports.sendgrid import Timeouts
@@ -191,7 +187,7 @@ def test_an_unknown_host_is_not_sent() -> None:
 
 
 def test_a_certificate_nobody_vouches_for_is_not_sent(tmp_path: Path) -> None:
-    server = RawSendGrid([accept()], tls=self_signed(tmp_path))
+    server = RawSendGrid([accept()], tls=self_signed(tmp_path / "server.pem"))
     outcome = one(server)
     assert_not_written(outcome)
     assert isinstance(outcome, NotSent)
@@ -204,21 +200,6 @@ def test_a_tls_handshake_that_never_ends_is_not_sent() -> None:
     outcome = one(server, scheme="https", timeouts=IMPATIENT)
     assert_not_written(outcome)
     assert len(server.connections) == 1
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    today = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + timedelta(days=1))
-    file = folder / "server.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
 
 
 # -- no answer, and something may have been read
@@ -242,6 +223,7 @@ def test_a_lost_answer_is_unknown_and_the_request_is_never_repeated(act: Act) ->
     outcome = one(server, timeouts=IMPATIENT)
     assert isinstance(outcome, Unknown)
     assert outcome.reason.startswith("The answer was lost after the request was written (")
+    assert outcome.reason.isprintable()
     assert len(server.requests) == 1
 
 

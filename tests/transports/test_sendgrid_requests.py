@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_sendgrid import RawSendGrid, Request, accept, mail
+from tests.transports.raw_sendgrid import RawSendGrid, Request, accept, mail
 
 from orchestrator import errors
 from orchestrator.domain.message import Outcome, OutgoingMail, Rejected

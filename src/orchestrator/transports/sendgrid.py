@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from orchestrator import errors
 from orchestrator.domain.message import NotSent, Outcome, OutgoingMail, Rejected, Unknown
-from orchestrator.transports.sendgrid_answers import classify
+from orchestrator.transports.sendgrid_answers import classify, printable
 from orchestrator.transports.sendgrid_payload import payload
 
 __all__ = ["SendGridTransport", "Timeouts", "payload"]
@@ -108,7 +108,7 @@ class SendGridTransport:
             return await self._exchange(body)
         except Exception as error:
             # Whatever went wrong, what is known about the mail is only whether a byte of it was written.
-            reason = self._without_key(f"{type(error).__name__}: {error}".rstrip(": "))
+            reason = printable(self._without_key(f"{type(error).__name__}: {error}")).rstrip(": ")
             if body.written:
                 return Unknown(f"The answer was lost after the request was written ({reason}).")
             return NotSent(f"The request was not written ({reason}).")

@@ -18,6 +18,9 @@ from orchestrator.domain.message import Accepted, NotSent, Outcome, Rejected, Un
 #: The longest wait that is believed, in seconds; a larger wish is a clock gone wrong.
 LONGEST_WAIT = 24 * 3600.0
 
+#: Characters of SendGrid's messages that are kept.
+LONGEST_REASON = 2000
+
 #: What a person can do about a refused account: (status, words in SendGrid's message, advice). First match wins.
 _ADVICE = (
     (401, "credits", "The account's sending credits are used up: upgrade the plan or wait for its renewal."),
@@ -40,7 +43,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, validation
         now: Seconds since the epoch, to understand absolute times in the headers.
     """
     if status == 202 or (status == 200 and validation_only):
-        return Accepted(headers.get("X-Message-Id", "").strip() or None)
+        return Accepted(_message_id(headers.get("X-Message-Id", "")))
     reason = f"SendGrid answered {status}: {_words(body)}"
     if status in (401, 403):
         return NotSent(f"{reason} {_advice(status, reason)}", account=True, status=status)
@@ -90,10 +93,21 @@ def _words(body: bytes) -> str:
     try:
         parsed: Any = orjson.loads(body)
         listed = parsed["errors"]
-        return "; ".join(_one_error(error) for error in listed) or "no error message."
-    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
-        text = " ".join(body[:300].decode("utf-8", "replace").split())
+        return printable("; ".join(_one_error(error) for error in listed))[:LONGEST_REASON] or "no error message."
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        text = printable(body[:300].decode("utf-8", "replace"))
         return f"not SendGrid's usual JSON: {text!r}." if text else "no error message."
+
+
+def printable(text: str) -> str:
+    """Return one line of printable characters: databases refuse NUL, and logs should not be torn apart."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _message_id(value: str) -> str | None:
+    # It is stored and compared with the ids of events, so anything that cannot be one counts as missing.
+    value = value.strip()
+    return value if value.isascii() and value.isprintable() and 0 < len(value) <= 128 else None
 
 
 def _one_error(error: Any) -> str:
