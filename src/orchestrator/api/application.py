@@ -1,0 +1,41 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from fastapi import FastAPI
+
+from orchestrator.api import errors, health, problems, unsubscribe, webhooks
+from orchestrator.api.core import Core
+from orchestrator.api.edge import Edge
+from orchestrator.api.metrics import Metrics
+
+
+def create_app(orchestrator: Core, *, base_url: str | None = None) -> FastAPI:
+    """Return the HTTP service around `orchestrator`.
+
+    Endpoints are synchronous and run in threads, like the core; only bodies are read on the event loop. No address
+    ever redirects: SendGrid does not follow a redirect, and RFC 8058 forbids one for a one-click opt-out.
+
+    Args:
+        orchestrator: The façade, or anything that satisfies `Core`.
+        base_url: Public address of the service, used for the ``type`` of problem documents; default: relative.
+    """
+    version = metadata.version("outreach-orchestrator")
+    app = FastAPI(
+        title="Outreach.Orchestrator",
+        version=version,
+        description="Takes SendGrid's webhooks and opt-outs, and says how it is.",
+        redirect_slashes=False,
+        docs_url=None,  # both pages would load scripts from a content delivery network
+        redoc_url=None,
+    )
+    metrics = Metrics(version)
+    errors.install(app, (base_url or "").rstrip("/"))
+    app.add_middleware(Edge)
+    app.include_router(webhooks.routes(orchestrator, metrics))
+    app.include_router(unsubscribe.routes(orchestrator))
+    app.include_router(health.routes(orchestrator, metrics))
+    app.include_router(problems.routes())
+    return app

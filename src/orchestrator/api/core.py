@@ -1,0 +1,58 @@
+"""What this layer needs from the façade, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Receipt(Protocol):
+    """What became of one webhook batch; every number is a count of its events."""
+
+    @property
+    def received(self) -> int: ...
+    @property
+    def new(self) -> int: ...
+    @property
+    def duplicate(self) -> int: ...
+    @property
+    def unknown(self) -> int: ...
+
+
+class Check(Protocol):
+    """One thing the service needs in order to work, and whether it is there."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class Core(Protocol):
+    """The use cases behind the HTTP service. All of them may be called from several threads at once."""
+
+    def receive_webhook(self, raw_body: bytes, headers: Mapping[str, str]) -> Receipt:
+        """Verify and store one batch; return only after the commit, so that a 2xx means durably stored.
+
+        Raises:
+            WebhookNotConfigured, SignatureMissing, SignatureInvalid, MalformedPayload: The batch is not taken.
+            DatabaseUnreachable: Nothing was stored; SendGrid is to try again.
+        """
+        ...
+
+    def check_ready(self) -> Sequence[Check]:
+        """Return every check, also the failed ones. A detail is shown to anybody and must hold no secret."""
+        ...
+
+    def unsubscribe(self, token: str) -> bool:
+        """Suppress the address the token stands for; return whether the token was known. May be called again."""
+        ...
+
+    def describe_unsubscribe(self, token: str) -> Mapping[str, Any] | None:
+        """Return what the opt-out page may show, changing nothing; None for an unknown token.
+
+        Keys, each optional: ``company_name``, ``property_address``, ``postal_address``.
+        """
+        ...

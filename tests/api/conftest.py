@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.api.live_service import MemoryCore, Service, Switch, serving
+
+from orchestrator.api import create_app
+
+
+@pytest.fixture(scope="session")
+def socket_server() -> Iterator[tuple[Switch, int]]:
+    switch = Switch()
+    with serving(switch) as port:
+        yield switch, port
+
+
+@pytest.fixture
+def service(socket_server: tuple[Switch, int]) -> Service:
+    """A fresh application around a fresh core, on a socket."""
+    switch, port = socket_server
+    core = MemoryCore()
+    switch.app = create_app(core)
+    return Service(core, port)
