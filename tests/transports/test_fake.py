@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.transports.raw_sendgrid import mail
-
 from orchestrator.domain.message import Accepted, NotSent, Outcome
 from orchestrator.transports.base import Transport
 from orchestrator.transports.fake import FakeTransport
+from tests.transports.raw_sendgrid import mail
 
 
 def post(transport: Transport, subject: str) -> Outcome:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.transports.raw_sendgrid import Act, RawSendGrid, accept, answer, hang, raw, reset, self_signed, talk
 
 from orchestrator.domain.message import Accepted, NotSent, Outcome, Rejected, Unknown
 from orchestrator.transports.sendgrid import Timeouts
+from tests.transports.raw_sendgrid import Act, RawSendGrid, accept, answer, hang, raw, reset, self_signed, talk
 
 NOW = 1_790_000_000.0
 IMPATIENT = Timeouts(connect=0.2, read=0.2, total=0.4)

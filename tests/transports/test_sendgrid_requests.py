@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.transports.raw_sendgrid import RawSendGrid, Request, accept, mail
 
 from orchestrator import errors
 from orchestrator.domain.message import Outcome, OutgoingMail, Rejected
 from orchestrator.transports.sendgrid import SendGridTransport, payload
+from tests.transports.raw_sendgrid import RawSendGrid, Request, accept, mail
 
 
 def sent(message: OutgoingMail, *, path: str = "", **options: bool) -> tuple[Request, Outcome]:

@@ -121,6 +121,10 @@ class SendGridTransport:
 
     async def _exchange(self, body: _Body) -> Outcome:
         response = await self._session().post(self._url, data=body, allow_redirects=False)
+        if not body.written:
+            # Sent unasked on a kept-alive connection; aiohttp would take it for the answer to this request.
+            response.close()
+            raise ConnectionError("the other side answered before it was asked")
         try:
             # A 2xx has nothing to say in its body, and must not become doubtful because the body is cut short.
             answer = b"" if response.status < 300 else await _read(response)
@@ -180,15 +184,18 @@ class _Body(aiohttp.BytesPayload):
         self.written = False
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        if _is_gone(writer.transport):
-            raise ConnectionResetError(errno.ECONNRESET, "The other side closed this kept-alive connection")
+        if _is_unusable(writer.transport):
+            raise ConnectionResetError(errno.ECONNRESET, "This kept-alive connection is not usable any more")
         self.written = True
         await super().write_with_length(writer, content_length)
 
 
-def _is_gone(connection: asyncio.BaseTransport | None) -> bool:
-    """Tell whether the other side has hung up, asking the kernel for what the event loop has not been told yet."""
-    if connection is None or connection.is_closing():
+def _is_unusable(connection: asyncio.WriteTransport | None) -> bool:
+    """Tell whether the connection cannot carry a request: hung up, or holding bytes that nobody asked for.
+
+    The kernel is asked about a hang-up that the event loop has not been told of yet.
+    """
+    if connection is None or connection.is_closing() or getattr(connection.get_protocol(), "should_close", False):
         return True
     sock = connection.get_extra_info("socket")
     if _HUNG_UP is None or sock is None:
