@@ -3,15 +3,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.api.live_service import MemoryCore, Service, Switch, serving
 
 from orchestrator.api import create_app
+from tests.api.live_service import MemoryCore, Service, Switch, serving
 
 
 @pytest.fixture(scope="session")
 def socket_server() -> Iterator[tuple[Switch, int]]:
     switch = Switch()
+    switch.app = create_app(MemoryCore())
     with serving(switch) as port:
+        Service(MemoryCore(), port).request("GET", "/livez")  # starts the worker thread
         yield switch, port
 
 

@@ -7,11 +7,12 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import anyio.to_thread
 import uvicorn
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -126,11 +127,23 @@ class Service:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
+        with self.keep_alive() as request:
+            return request(method, path, body, headers or {})
+
+    @contextmanager
+    def keep_alive(self) -> Iterator[Callable[..., Answer]]:
+        """Several requests on one connection: a second connection would fail, because this one is never reopened."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
-        try:
-            connection.request(method, path, body, dict(headers or {}))
+        connection.connect()
+        connection.auto_open = 0
+
+        def request(method: str, path: str, body: bytes | Iterator[bytes] | None, headers: Mapping[str, str]) -> Answer:
+            connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
+
+        try:
+            yield request
         finally:
             connection.close()
 
@@ -152,13 +165,17 @@ class Service:
 
 
 class Switch:
-    """One socket for many tests: an ASGI application that hands every request to whichever is plugged in."""
+    """One socket for many tests: an ASGI application that hands every request to whichever is plugged in.
+
+    It keeps to one worker thread, so that no test leaves a thread that was not there before it.
+    """
 
     def __init__(self) -> None:
         self.app: FastAPI | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.app is not None
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
         await self.app(scope, receive, send)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from tests.api.live_service import WEBHOOK, MemoryCore, Service
 
 from orchestrator import errors
 from orchestrator.webhooks.signature import TIMESTAMP_HEADER, Verifier
+from tests.api.live_service import WEBHOOK, MemoryCore, Service
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "sendgrid"
 DELIVERED = (FIXTURES / "delivered.json").read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from orchestrator import errors
 
@@ -21,14 +22,20 @@ async def read_capped(request: Request, limit: int) -> bytes:
 
     Raises:
         PayloadTooLarge: The announced or the actual length is beyond `limit`.
+        ClientDisconnect: The client hung up before the end.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise _too_large(limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, ended = bytearray(), False
+    while not ended:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        ended = not message.get("more_body", False)
         if len(body) > limit:
+            request.state.body_ended = ended
             raise _too_large(limit)
     return bytes(body)
 

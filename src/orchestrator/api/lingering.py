@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from fastapi.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -16,6 +17,7 @@ class LingeringResponse(JSONResponse):
 
     A socket closed with unread bytes makes TCP send a reset, and a reset can destroy the answer before the client has
     read it. So the rest is read and thrown away, as nginx's ``lingering_close`` does, within limits of time and size.
+    A reader that has seen the end of the body says so in ``request.state.body_ended``.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,11 +29,10 @@ class LingeringResponse(JSONResponse):
             await send(message)
 
         await super().__call__(scope, receive, send_but_stay_open)
-        try:
-            async with asyncio.timeout(MAX_SECONDS):
-                await _discard(receive)
-        except TimeoutError:
-            pass
+        if not scope.get("state", {}).get("body_ended", False):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(MAX_SECONDS):
+                    await _discard(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

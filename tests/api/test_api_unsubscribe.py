@@ -1,0 +1,121 @@
+"""``/u/{token}``: people and mailbox providers get out, link scanners change nothing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from orchestrator import errors
+from tests.api.live_service import Service
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
+MULTIPART_BODY = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+BROKEN = b"\x00\xff{" * 100
+
+
+@pytest.mark.parametrize("path", ["/u/known-token", "/u/known-token/"])
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(ONE_CLICK, FORM, id="urlencoded"),
+        pytest.param(MULTIPART_BODY, MULTIPART, id="multipart"),
+        pytest.param(None, {}, id="no body"),
+        pytest.param(b"", FORM, id="empty body"),
+        pytest.param(BROKEN, MULTIPART, id="broken multipart"),
+        pytest.param(BROKEN, {"Content-Type": "application/json"}, id="broken JSON"),
+        pytest.param(ONE_CLICK, {**FORM, "Origin": "https://mail.example.test", "Cookie": "a=b"}, id="foreign origin"),
+    ],
+)
+def test_a_post_unsubscribes_whatever_its_body(service: Service, path: str, body: bytes | None, headers: dict):
+    answer = service.request("POST", path, body, headers)
+
+    assert (answer.status, service.core.unsubscribed) == (200, ["known-token"])
+    assert "You are unsubscribed" in answer.text
+
+
+def test_a_repeated_post_is_answered_alike(service: Service):
+    first, second = (service.request("POST", "/u/known-token", ONE_CLICK, FORM) for _ in range(2))
+
+    assert (first.status, first.body) == (second.status, second.body)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/u/known-token", "/u/known-token/", "/u/known-token?List-Unsubscribe=One-Click"])
+def test_looking_changes_nothing(service: Service, method: str, path: str):
+    answer = service.request(method, path)
+
+    assert answer.status in (200, 204)
+    assert service.core.unsubscribed == []
+    assert (answer.body == b"") == (method != "GET")
+
+
+def test_options_names_the_methods(service: Service):
+    assert service.request("OPTIONS", "/u/known-token").headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.parametrize("token", ["never-made", "forged-one", "x" * 5000, "%00", "%3Cscript%3E"])
+def test_the_answer_does_not_tell_whether_a_token_is_known(service: Service, token: str):
+    known, unknown = (service.request("POST", f"/u/{t}", ONE_CLICK, FORM) for t in ("known-token", token))
+    asked, asked_unknown = (service.request("GET", f"/u/{t}") for t in ("known-token", token))
+
+    assert (unknown.status, unknown.body) == (known.status, known.body)
+    assert (asked_unknown.status, asked_unknown.body) == (asked.status, asked.body)
+
+
+def test_a_token_longer_than_any_of_ours_never_reaches_the_core(service: Service):
+    service.request("POST", f"/u/{'x' * 2049}")
+    service.request("GET", f"/u/{'x' * 2049}")
+
+    assert (service.core.unsubscribed, service.core.described) == ([], [])
+
+
+def test_the_page_says_who_writes_about_what_and_from_where(service: Service):
+    service.core.links["known-token"] = {
+        "company_name": "Acme <Realty> & Sons",
+        "property_address": "12 Oak St, Springfield",
+        "postal_address": "1 Main St\nSpringfield IL 62701",
+    }
+    text = service.request("GET", "/u/known-token").text
+
+    assert "You get email from Acme &lt;Realty&gt; &amp; Sons about 12 Oak St, Springfield." in text
+    assert "<address>Acme &lt;Realty&gt; &amp; Sons<br>1 Main St<br>Springfield IL 62701</address>" in text
+
+
+def test_the_page_works_without_script_and_reads_well_aloud(service: Service):
+    text = service.request("GET", "/u/known-token").text
+
+    assert '<html lang="en">' in text
+    assert re.findall(r"<title>(.*)</title>", text) == re.findall(r"<h1>(.*)</h1>", text) == ["Stop these emails?"]
+    assert text.count('<form method="post">') == text.count("<button") == text.count("<main>") == 1
+    assert "<script" not in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_page_is_not_kept_not_indexed_not_framed_and_sets_no_cookie(service: Service, method: str):
+    headers = service.request(method, "/u/known-token").headers
+
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert "form-action 'self'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Set-Cookie"] is None
+
+
+def test_a_body_no_form_needs_is_refused(service: Service):
+    answer = service.request("POST", "/u/known-token", b"x" * 65537, FORM)
+
+    assert (answer.status, service.core.unsubscribed) == (413, [])
+
+
+def test_an_opt_out_that_could_not_be_stored_is_never_called_done(service: Service):
+    service.core.failure = errors.DatabaseUnreachable()
+    answer = service.request("POST", "/u/known-token", ONE_CLICK, FORM)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
+    assert "You are unsubscribed" not in answer.text
