@@ -6,6 +6,7 @@ OrchestratorError
 │   ├── MissingApiKey           (also ValueError)
 │   ├── DatabaseUnreachable
 │   └── SchemaOutOfDate
+├── UnstorableData              the database refused a value
 ├── ValidationError             (also ValueError) one field of the caller's input is wrong
 ├── CampaignNotFound            (also ValueError)
 ├── InvalidState                a command does not fit the campaign's present state
@@ -71,6 +72,10 @@ class SchemaOutOfDate(ConfigurationError):
     """The database schema does not match this version of the package."""
 
     fix = "Run `outreach db upgrade` (or OutreachRepository.upgrade()) with this version of the package."
+
+
+class UnstorableData(OrchestratorError):
+    """The database refused a value it was given; nothing was stored."""
 
 
 class ValidationError(OrchestratorError, ValueError):

@@ -39,7 +39,6 @@ class Settings(BaseSettings):
         None, alias="OUTREACH_WEBHOOK_PUBLIC_KEY", description="Event webhook verification keys, comma-separated"
     )
     base_url: str | None = Field(None, alias="OUTREACH_BASE_URL", description="Public address of `outreach serve`")
-    inbound_host: str | None = Field(None, alias="OUTREACH_INBOUND_HOST", description="Host that receives replies")
     secret_key: SecretStr | None = Field(
         None,
         alias="OUTREACH_SECRET_KEY",
@@ -53,12 +52,6 @@ class Settings(BaseSettings):
     logo_url: str | None = Field(None, alias="OUTREACH_LOGO_URL", description="https address of a PNG or JPEG logo")
     brand_color: str = Field("#005c91", alias="OUTREACH_BRAND_COLOR", description="Button colour, #rrggbb")
     template_dir: Path | None = Field(None, alias="OUTREACH_TEMPLATE_DIR", description="Folder of your own templates")
-    in_doubt_grace: float = Field(
-        900.0, gt=0, alias="OUTREACH_IN_DOUBT_GRACE", description="Seconds to wait for evidence about a lost answer"
-    )
-    send_rate: float | None = Field(
-        None, gt=0, alias="OUTREACH_SEND_RATE", description="Mails per second and account; default: no limit"
-    )
 
     @field_validator("sendgrid_url", "base_url")
     @classmethod

@@ -14,6 +14,8 @@ from orchestrator.contracts.records import (
     parse_property,
     parse_score,
 )
+from orchestrator.contracts.statuses import parse_status
+from orchestrator.contracts.times import parse_time
 
 __all__ = [
     "Address",
@@ -30,4 +32,6 @@ __all__ = [
     "parse_memo_url",
     "parse_property",
     "parse_score",
+    "parse_status",
+    "parse_time",
 ]

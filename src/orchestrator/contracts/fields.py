@@ -148,7 +148,7 @@ def email(value: Any) -> str:
     """Return one address as SMTP takes it: plain ASCII, the domain in lower case (IDNA for others)."""
     if not isinstance(value, str):
         raise ValueError(f"must be text, got {shown(value)}")
-    address = _AROUND_EMAIL.sub("", value)
+    address = _AROUND_EMAIL.sub("", text.one_line(value))
     if address.count("@") > 1 and _SEVERAL_EMAILS.search(address):
         raise ValueError(f"one address is needed, got several: {shown(value)}")
     plain = _PLAIN_EMAIL.fullmatch(address)
@@ -157,7 +157,7 @@ def email(value: Any) -> str:
         return f"{local}@{domain.lower()}"
     try:
         checked = email_validator.validate_email(
-            address, check_deliverability=False, allow_smtputf8=False, test_environment=True
+            address, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True
         )
     except email_validator.EmailNotValidError as error:
         raise ValueError(f"{shown(value)} is not an email address: {error}") from None

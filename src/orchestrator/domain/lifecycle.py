@@ -5,7 +5,8 @@ reports) never fail: they come late, twice and out of order. So nothing here loo
 leaves its timestamp, the earliest wins (`note`), and the status is the highest-ranking timestamp there is (`fold`).
 
 Facts up to "clicked" count for the latest attempt of each step only, so that a late ``dropped`` of attempt 1 cannot
-fail attempt 2; bounce, reply, opt-out and complaint count from any attempt. A superseded attempt counts as no attempt.
+fail attempt 2; bounce, reply, opt-out and complaint count from any attempt. An attempt that was withdrawn (voided before
+it left, or superseded by a command) counts as no attempt.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ RANK: dict[Status, int] = {
     Status.COMPLAINED: 9,
 }
 
+#: From this rank on a fact proves that the mail reached the owner's side, so a second one must not follow it.
+REACHED_OWNER = RANK[Status.DELIVERED]
+
 #: The status each timestamp argues for. ``machine_opened_at`` argues for none: it is kept and counted apart.
 STATUS_OF: dict[str, Status] = {
     "sent_at": Status.SENT,
@@ -51,7 +55,7 @@ STATUS_OF: dict[str, Status] = {
 
 #: Timestamps of one mail; kept per attempt.
 PER_ATTEMPT = ("sent_at", "delivered_at", "opened_at", "machine_opened_at", "clicked_at", "failed_at", "bounced_at")
-#: Of those, the one that counts from any attempt, superseded or not.
+#: Of those, the one that counts from any attempt, withdrawn or not.
 FROM_ANY_ATTEMPT = ("bounced_at",)
 #: Timestamps about the owner; kept on the campaign.
 PER_CAMPAIGN = ("responded_at", "unsubscribed_at", "complained_at")
@@ -97,7 +101,7 @@ class Attempt:
     step: int
     number: int
     stamps: Stamps
-    superseded: bool = False
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +149,12 @@ def fold(base: Status, lasting: Stamps, attempts: Iterable[Attempt]) -> Standing
     stamps: Stamps = {name: lasting[name] for name in PER_CAMPAIGN if name in lasting}
     latest: dict[int, Attempt] = {}
     for attempt in attempts:
-        known = latest.get(attempt.step)
-        if known is None or attempt.number > known.number:
-            latest[attempt.step] = attempt
         stamps = merge(stamps, {name: attempt.stamps[name] for name in FROM_ANY_ATTEMPT if name in attempt.stamps})
+        known = latest.get(attempt.step)
+        if not attempt.withdrawn and (known is None or attempt.number > known.number):
+            latest[attempt.step] = attempt
     for attempt in latest.values():
-        if not attempt.superseded:
-            stamps = merge(stamps, attempt.stamps)
+        stamps = merge(stamps, attempt.stamps)
     return Standing(status_of(base, stamps), stamps)
 
 

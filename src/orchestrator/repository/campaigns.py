@@ -56,6 +56,13 @@ def lock_many(tx: Transaction, keys: Iterable[Key]) -> dict[Key, OutreachCampaig
     return {(c.tenant_id, c.id): c for c in map(_campaign, tx.execute(tx.dialect.locking(query)))}
 
 
+def existing(tx: Transaction, keys: Iterable[Key]) -> set[Key]:
+    """Return those of `keys` that exist."""
+    return {
+        (tenant_id, id_) for tenant_id, id_ in tx.execute(sa.select(table.c.tenant_id, table.c.id).where(_keys(keys)))
+    }
+
+
 def keys_by_id(tx: Transaction, campaign_ids: Sequence[str]) -> dict[str, Key]:
     """Return the keys of campaigns known by id alone, for events that lost their tenant."""
     if not campaign_ids:

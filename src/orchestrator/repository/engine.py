@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -18,6 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator import errors
 from orchestrator.clock import Clock, SystemClock
+
+T = TypeVar("T")
 
 #: How long a writer waits for its turn before giving up, in seconds.
 BUSY_TIMEOUT = 30
@@ -56,19 +60,22 @@ def resolve(dsn: str | None) -> sa.URL:
 
 
 def _dumps(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return json.dumps(value)  # integers beyond 64 bits
 
 
 def connect(url: sa.URL) -> sa.Engine:
     """Return an engine for `url`; nothing is connected yet."""
-    json = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+    codec = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **json)
+        return sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **codec)
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT}}
     if is_memory(url):
         # One connection for everybody: each new one would be an empty database of its own.
         options |= {"poolclass": sa.pool.QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT}
-    engine = sa.create_engine(url, **json, **options)
+    engine = sa.create_engine(url, **codec, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -117,6 +124,21 @@ class Dialect:
         return select.with_for_update(skip_locked=skip_locked) if self.is_postgresql else select
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The database would not store what it was given."""
+
+    reason: str
+
+
+#: What drivers raise for a value they cannot store: wrong encoding, out of range, against a constraint.
+_REFUSALS = (exc.DataError, exc.IntegrityError, exc.StatementError, ValueError, TypeError, OverflowError)
+
+
+def _reason(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class Transaction:
     """One open transaction: what every function of this package is given first.
 
@@ -136,9 +158,13 @@ class Transaction:
         """Run one statement."""
         return self._connection.execute(statement, parameters)
 
-    def savepoint(self) -> Any:
-        """Return a context manager around work that may fail alone."""
-        return self._connection.begin_nested()
+    def alone(self, work: Callable[[], T]) -> T | Refused:
+        """Run `work` so that data the database refuses costs only what `work` did, not the transaction."""
+        try:
+            with self._connection.begin_nested():
+                return work()
+        except _REFUSALS as error:
+            return Refused(_reason(error))
 
     @property
     def driver_connection(self) -> Any:
@@ -168,11 +194,15 @@ def translated(url: sa.URL) -> Iterator[None]:
         yield
     except (exc.OperationalError, exc.ProgrammingError) as error:
         where = url.render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+        reason = _reason(error)
         if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
             raise errors.SchemaOutOfDate(f"The database at {where} has no outreach schema: {reason}") from error
         if isinstance(error, exc.OperationalError) and _is_unreachable(error):
             raise errors.DatabaseUnreachable(f"The database at {where} did not answer: {reason}") from error
+        raise
+    except _REFUSALS as error:
+        if isinstance(error, exc.SQLAlchemyError):
+            raise errors.UnstorableData(f"The database refused the data: {_reason(error)}") from error
         raise
 
 

@@ -52,7 +52,7 @@ def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Sequence[str]) ->
     query = sa.select(table.c.id, table.c.campaign_id).where(
         table.c.tenant_id == tenant_id, table.c.id.in_(message_ids)
     )
-    return dict(tx.execute(query).tuples())
+    return dict(tx.execute(query).tuples().all())
 
 
 def by_sendgrid_id(tx: Transaction, sendgrid_ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
@@ -65,9 +65,10 @@ def by_sendgrid_id(tx: Transaction, sendgrid_ids: Sequence[str]) -> dict[str, tu
     return {sendgrid_id: (tenant, campaign, message) for sendgrid_id, tenant, campaign, message in tx.execute(query)}
 
 
-def insert(tx: Transaction, message: OutreachMessage) -> None:
-    """Write a new attempt. The schema refuses a second live attempt of the same step."""
-    tx.execute(table.insert(), [{name: getattr(message, name) for name in _COLUMNS}])
+def insert(tx: Transaction, new: Sequence[OutreachMessage]) -> None:
+    """Write new attempts. The schema refuses a second live attempt of the same step."""
+    if new:
+        tx.execute(table.insert(), [{name: getattr(message, name) for name in _COLUMNS} for message in new])
 
 
 def update(tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, Any]]]) -> None:
@@ -84,7 +85,7 @@ def update(tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, A
         tx.execute(statement, rows)
 
 
-def hand(tx: Transaction, message: OutreachMessage, *, handed_at: datetime, lease_until: datetime) -> bool:
+def hand(tx: Transaction, message: OutreachMessage, *, lease_until: datetime, subject: str, account: str) -> bool:
     """Mark `message` as given to the network, if its lease is still ours. False means: do not send it."""
     statement = table.update().where(
         table.c.tenant_id == message.tenant_id,
@@ -92,19 +93,23 @@ def hand(tx: Transaction, message: OutreachMessage, *, handed_at: datetime, leas
         table.c.lease_token == message.lease_token,
         table.c.state.in_([MessageState.RESERVED, MessageState.HANDED]),
     )
-    values = {"state": MessageState.HANDED, "handed_at": handed_at, "lease_until": lease_until}
+    values = {
+        "state": MessageState.HANDED,
+        "handed_at": tx.now(),
+        "lease_until": lease_until,
+        "subject": subject,
+        "account": account,
+    }
     return tx.execute(statement.values(values)).rowcount == 1
 
 
-def release(
-    tx: Transaction, message: OutreachMessage, state: MessageState, error: str | None, *, expected: MessageState
-) -> bool:
-    """Move `message` out of `expected` to `state`, if its lease is still ours; False means somebody else decided."""
+def release(tx: Transaction, message: OutreachMessage, state: MessageState, error: str | None) -> bool:
+    """End our lease on `message` and move it to `state`; False means the lease is ours no more: somebody decided."""
     statement = table.update().where(
         table.c.tenant_id == message.tenant_id,
         table.c.id == message.id,
         table.c.lease_token == message.lease_token,
-        table.c.state == expected,
+        table.c.state.in_([MessageState.RESERVED, MessageState.HANDED]),
     )
     values = {"state": state, "error": error, "lease_token": None, "lease_until": None}
     return tx.execute(statement.values(values)).rowcount == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,16 +25,21 @@ def add(tx: Transaction, tenant_id: str, events: Sequence[dict[str, Any]]) -> No
     tx.published.extend(events)
 
 
-def take_unpublished(tx: Transaction, limit: int) -> list[dict[str, Any]]:
-    """Lock and return up to `limit` CloudEvents nobody has published yet, oldest first; others' are left to them."""
-    query = sa.select(table.c.payload).where(table.c.published_at.is_(None)).order_by(table.c.id).limit(limit)
-    return list(tx.execute(tx.dialect.locking(query, skip_locked=True)).scalars())
+def claim(tx: Transaction, limit: int, lease: timedelta) -> list[dict[str, Any]]:
+    """Lease up to `limit` CloudEvents that nobody has published or is publishing, and return them oldest first."""
+    now = tx.now()
+    free = sa.select(table.c.id).where(
+        table.c.published_at.is_(None), sa.or_(table.c.lease_until.is_(None), table.c.lease_until < now)
+    )
+    mine = tx.dialect.locking(free.order_by(table.c.id).limit(limit), skip_locked=True)
+    leased = table.update().where(table.c.id.in_(mine)).values(lease_until=now + lease).returning(table.c.payload)
+    return sorted(tx.execute(leased).scalars(), key=lambda event: event["id"])
 
 
-def mark_published(tx: Transaction, ids: Sequence[str], at: datetime) -> None:
+def mark_published(tx: Transaction, ids: Sequence[str]) -> None:
     """Remember that these events have left."""
     if ids:
-        tx.execute(table.update().where(table.c.id.in_(ids)).values(published_at=at))
+        tx.execute(table.update().where(table.c.id.in_(ids)).values(published_at=tx.now(), lease_until=None))
 
 
 def count_unpublished(tx: Transaction) -> int:

@@ -236,6 +236,7 @@ outbox = sa.Table(
     sa.Column("type", sa.String(64), nullable=False),
     sa.Column("payload", json_type(), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("lease_until", UtcDateTime),
     sa.Column("published_at", UtcDateTime),
     sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outbox"),
 )

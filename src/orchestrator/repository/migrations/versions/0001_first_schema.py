@@ -236,6 +236,7 @@ def _outbox() -> None:
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("payload", JSON, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("lease_until", TIME),
         sa.Column("published_at", TIME),
         sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outbox"),
     )

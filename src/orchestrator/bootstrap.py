@@ -1,0 +1,125 @@
+"""The composition root: settings in, wired services out. Nothing is created at import or wired elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from orchestrator import errors, rendering
+from orchestrator.clock import Clock, SystemClock
+from orchestrator.publishers.base import Publisher
+from orchestrator.publishers.log import LogPublisher
+from orchestrator.repository import OutreachRepository
+from orchestrator.services.compose import Composer, Sender
+from orchestrator.services.delivery_events import DeliveryEvents
+from orchestrator.services.dispatch import Dispatcher
+from orchestrator.services.relay import Relay
+from orchestrator.services.secrets import Secrets
+from orchestrator.services.subscribers import Subscribers
+from orchestrator.services.unsubscribe import OptOuts
+from orchestrator.settings import Settings
+from orchestrator.transports.base import Transport
+from orchestrator.transports.loop import SenderLoop
+from orchestrator.webhooks.signature import Verifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What may be put in the place of the usual parts, above all by tests."""
+
+    transport: Transport | None = None
+    clock: Clock | None = None
+    pause: Callable[[float], object] = time.sleep
+
+
+class Services:
+    """Every service of one installation, made when first asked for.
+
+    Args:
+        settings: The configuration.
+        repository: Where everything is kept.
+        parts: Replacements.
+    """
+
+    def __init__(self, settings: Settings, repository: OutreachRepository, parts: Parts) -> None:
+        self.settings = settings
+        self.repository = repository
+        self.clock = parts.clock or SystemClock()
+        self.subscribers = Subscribers()
+        self.begin = partial(repository.transaction, self.subscribers.notify)
+        self.read = repository.reading
+        self.loop = SenderLoop()
+        self._parts = parts
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The way out. Raises `MissingApiKey` when there is no key."""
+        if self._parts.transport is not None:
+            return self._parts.transport
+        key = self.settings.sendgrid_api_key
+        if key is None:
+            raise errors.MissingApiKey
+        from orchestrator.transports.sendgrid import SendGridTransport
+
+        return SendGridTransport(
+            key.get_secret_value(), self.settings.sendgrid_url, sandbox_mode=self.settings.sandbox_mode
+        )
+
+    @cached_property
+    def renderer(self) -> rendering.Renderer:
+        return rendering.Renderer(self.settings.template_dir)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        configured = self.settings.secret_key
+        return Secrets(self.begin, configured.get_secret_value() if configured else None)
+
+    @cached_property
+    def composer(self) -> Composer:
+        s = self.settings
+        branding = rendering.Branding(
+            company_name=s.company_name,
+            from_name=s.from_name,
+            tagline=s.company_tagline,
+            postal_address=s.postal_address,
+            logo_url=s.logo_url,
+            color=s.brand_color,
+        )
+        sender = Sender(from_email=s.from_email, from_name=s.from_name, branding=branding, base_url=s.base_url)
+        return Composer(sender, self.renderer, lambda: self.secrets.signer)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        return Dispatcher(self.begin, lambda: self.transport, self.loop, self.composer, self._parts.pause)
+
+    @cached_property
+    def delivery_events(self) -> DeliveryEvents:
+        return DeliveryEvents(self.begin)
+
+    @cached_property
+    def opt_outs(self) -> OptOuts:
+        s = self.settings
+        return OptOuts(
+            self.begin, self.read, lambda: self.secrets.signer, s.company_name or s.from_name, s.postal_address
+        )
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """Checks webhook signatures. Raises `WebhookNotConfigured` when no key is configured."""
+        if not self.settings.webhook_public_key:
+            raise errors.WebhookNotConfigured
+        return Verifier(self.settings.webhook_public_key)
+
+    def relay(self, publisher: Publisher | None = None) -> Relay:
+        """Return a relay to `publisher`; None publishes to the log."""
+        return Relay(self.begin, publisher or LogPublisher())
+
+    def close(self) -> None:
+        """Close connections and stop the sender's thread; the database stays open, it is the caller's."""
+        transport: Any = self.__dict__.get("transport")
+        if transport is not None:
+            self.loop.run(transport.aclose())
+        self.loop.close()

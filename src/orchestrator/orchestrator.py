@@ -1,0 +1,298 @@
+"""`OutreachOrchestrator`: the façade. One short method per use case; the work is in `services`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Self
+
+from orchestrator import bootstrap, contracts, errors, settings
+from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
+from orchestrator.publishers.base import Publisher
+from orchestrator.repository import OutreachRepository, campaigns, events
+from orchestrator.services import campaigns as creating
+from orchestrator.services import commands, health, replies, statistics
+from orchestrator.services.campaigns import Created
+from orchestrator.services.delivery_events import Receipt
+from orchestrator.services.health import Check
+from orchestrator.services.statistics import Funnel
+from orchestrator.webhooks import sendgrid
+
+
+class OutreachOrchestrator:
+    """Writes to property owners, once and well, and knows what happened.
+
+    Args:
+        repository: Where campaigns are kept; None opens ``$DB_DSN`` or the embedded database.
+        sendgrid_api_key: SendGrid API key; default ``$SENDGRID_API_KEY``. Needed by the first send, not before.
+        from_email: Sender address; default ``$SENDGRID_FROM_EMAIL``.
+        from_name: Sender name; default ``$SENDGRID_FROM_NAME``.
+        parts: Replacements for transport and clock, for tests.
+        **configuration: Any other setting by its field name, for example ``base_url=…`` or ``sandbox_mode=True``; the
+            list is in docs/configuration.md. Each wins over its environment variable.
+
+    Raises:
+        ConfigurationError: A setting cannot be used; the message names the variable.
+
+    Every id is accepted as ``str`` or ``UUID`` and comes back as ``str``. Safe for many threads. Errors about the
+    caller's input are `ValueError`s.
+    """
+
+    def __init__(
+        self,
+        repository: OutreachRepository | None = None,
+        sendgrid_api_key: str | None = None,
+        from_email: str | None = None,
+        from_name: str | None = None,
+        *,
+        parts: bootstrap.Parts | None = None,
+        **configuration: Any,
+    ) -> None:
+        configured = settings.load(
+            sendgrid_api_key=sendgrid_api_key, from_email=from_email, from_name=from_name, **configuration
+        )
+        self.repository = repository or OutreachRepository()
+        self.services = bootstrap.Services(configured, self.repository, parts or bootstrap.Parts())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections and threads; the repository stays usable by others."""
+        self.services.close()
+
+    # Creating
+
+    def create_campaign(
+        self,
+        tenant_id: Any,
+        property_record: Any,
+        score_result: Any,
+        memo_url: str,
+        scheduled_at: datetime | str | None = None,
+        *,
+        batch: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> OutreachCampaign:
+        """Create the campaign of a property, or return the one it already has, unchanged.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            property_record: dict or Pydantic object with ``id``, ``owner.email``, ``address``; kept with the campaign.
+            score_result: dict or Pydantic object with ``score`` (0–100) and ``reasons``; kept with the campaign.
+            memo_url: http(s) address of the memo.
+            scheduled_at: When to send: aware datetime or ISO text with an offset; None means now.
+            batch: Label of an import, to look at its campaigns as a whole.
+            context: Anything of yours to keep; ``context["correlation_id"]`` appears in published events.
+
+        Returns:
+            The campaign; its status is ``suppressed`` when the owner's address must not be written to.
+
+        Raises:
+            ValidationError: A field is missing or wrong (a ValueError that names it); nothing was stored.
+        """
+        item = {
+            "property_record": property_record,
+            "score_result": score_result,
+            "memo_url": memo_url,
+            "scheduled_at": scheduled_at,
+            "batch": batch,
+            "context": context,
+        }
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return creating.create_one(self.services.begin, self.services.clock, tenant, item)
+
+    def create_campaigns(self, tenant_id: Any, items: Iterable[Mapping[str, Any]]) -> Iterator[Created]:
+        """Create many campaigns; lazily, in order, with one result per item, each after its commit.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            items: ``{property_record, score_result, memo_url, scheduled_at?, batch?, context?}`` each.
+
+        Yields:
+            A `Created` with the campaign, or with the error of this item and its index; a bad item stops nothing.
+        """
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return creating.create_many(self.services.begin, self.services.clock, tenant, items)
+
+    # Sending
+
+    def send_campaign(
+        self, campaign_id: Any, tenant_id: Any, property_record: Any = None, score_result: Any = None
+    ) -> dict[str, Any]:
+        """Send a campaign's mail now; it ignores schedule and caps, never a suppression.
+
+        Args:
+            campaign_id: The campaign's UUID.
+            tenant_id: The tenant's UUID.
+            property_record: Replaces the stored record for this rendering; must be of the same property.
+            score_result: Replaces the stored score for this rendering.
+
+        Returns:
+            ``{"status", "message_id", "campaign_id"}``, with ``reason`` where there is one. Status is ``sent``,
+            ``already_sent`` (same message id), ``suppressed``, ``sending`` (another worker has it) or ``withdrawn``.
+
+        Raises:
+            ValueError: No such campaign for this tenant, a record of another property, or no API key.
+            InvalidState: It was cancelled.
+            TemplateError: It could not be rendered.
+            SendRejected, NotSent: It failed; a later call tries again.
+            SendInDoubt: Nobody knows whether it went out; no later call sends it blindly.
+        """
+        key = self._key(campaign_id, tenant_id)
+        rendering = creating.replacements(self.services.read, key, property_record, score_result)
+        answer = self.services.dispatcher.send(key, rendering)
+        result = {"status": answer.status, "message_id": answer.message_id, "campaign_id": key[1]}
+        return result | ({"reason": answer.reason} if answer.reason else {})
+
+    def send_due(self, limit: int = 100, concurrency: int = 8) -> dict[str, int]:
+        """Send up to `limit` campaigns that are due, of all tenants in turn; for cron jobs and simple loops.
+
+        Returns:
+            How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed`` or ``requeued``.
+        """
+        return dict(self.services.dispatcher.send_due(limit, concurrency))
+
+    # Commands
+
+    def cancel_campaign(self, campaign_id: Any, tenant_id: Any) -> OutreachCampaign:
+        """Call a campaign off. Raises `CampaignNotFound`, or `InvalidState` when it was or is being sent."""
+        return commands.cancel(self.services.begin, self._key(campaign_id, tenant_id))
+
+    def reschedule_campaign(
+        self, campaign_id: Any, tenant_id: Any, scheduled_at: datetime | str | None
+    ) -> OutreachCampaign:
+        """Give a campaign another time (None: now). Raises `CampaignNotFound`, `InvalidState`, `ValidationError`."""
+        when = None if scheduled_at is None else contracts.parse_time("scheduled_at", scheduled_at)
+        return commands.reschedule(self.services.begin, self._key(campaign_id, tenant_id), when)
+
+    def update_campaign(self, campaign_id: Any, tenant_id: Any, **changes: Any) -> OutreachCampaign:
+        """Change ``property_record``, ``score_result``, ``memo_url``, ``greeting`` or ``batch`` before it is sent.
+
+        Raises:
+            CampaignNotFound, InvalidState, ValidationError: As they say.
+        """
+        return commands.update(self.services.begin, self._key(campaign_id, tenant_id), changes)
+
+    def retry_failed(self, tenant_id: Any, limit: int = 1000) -> int:
+        """Make up to `limit` failed campaigns due again, except to suppressed addresses; return how many."""
+        return commands.retry_failed(self.services.begin, contracts.parse_id("tenant_id", tenant_id), limit)
+
+    def record_reply(
+        self,
+        campaign_id: Any,
+        tenant_id: Any,
+        text: str,
+        *,
+        is_interested: bool | None = None,
+        occurred_at: datetime | None = None,
+    ) -> str:
+        """Record that the owner answered; returns the campaign's status. Raises `CampaignNotFound`."""
+        key = self._key(campaign_id, tenant_id)
+        return replies.record(self.services.begin, key, text, is_interested=is_interested, occurred_at=occurred_at)
+
+    # Webhooks
+
+    def handle_webhook(self, data: Any) -> Any:
+        """Store what SendGrid reports, without checking who says so; `receive_webhook` checks.
+
+        Args:
+            data: One event as a dict, or SendGrid's list of events.
+
+        Returns:
+            ``{"campaign_id", "event_type", "status"}`` with SendGrid's own word as the type, or None for an event that
+            belongs to no campaign of the tenant it names; a list of those for a list.
+
+        Raises:
+            MalformedPayload: Neither a dict nor a list.
+        """
+        if isinstance(data, dict):
+            return self._ingest([data]).results[0]
+        if isinstance(data, list):
+            return list(self._ingest(data).results)
+        raise errors.MalformedPayload(f"A webhook is a dict or a list of dicts, not {type(data).__name__}.")
+
+    def verify_webhook(self, raw_body: bytes, headers: Mapping[str, str]) -> None:
+        """Check that SendGrid signed exactly these bytes. Raises `WebhookNotConfigured` or a signature error."""
+        self.services.verifier.verify(raw_body, headers)
+
+    def receive_webhook(self, raw_body: bytes, headers: Mapping[str, str]) -> Receipt:
+        """Verify and store one POST of the event webhook; when this returns, everything is committed.
+
+        Raises:
+            WebhookNotConfigured, SignatureMissing, SignatureInvalid: It cannot be trusted; nothing was stored.
+            MalformedPayload: Not a JSON list.
+            DatabaseUnreachable: Nothing was stored; SendGrid will send it again.
+        """
+        self.verify_webhook(raw_body, headers)
+        return self.services.delivery_events.ingest(sendgrid.parse(raw_body, opt_out_prefix=self._opt_out_prefix))
+
+    def unsubscribe(self, token: str) -> bool:
+        """Execute an opt-out link; False means that the token is not ours."""
+        return self.services.opt_outs.opt_out(token)
+
+    def describe_unsubscribe(self, token: str) -> dict[str, str | None] | None:
+        """Say whose mail an opt-out link stops, for the page that asks; changes nothing. None: not ours."""
+        return self.services.opt_outs.describe(token)
+
+    # Reading
+
+    def get_campaign(self, campaign_id: Any, tenant_id: Any) -> OutreachCampaign | None:
+        """Return one campaign of the tenant, or None."""
+        key = self._key(campaign_id, tenant_id)
+        with self.services.read() as tx:
+            return campaigns.get(tx, key)
+
+    def get_campaigns_by_status(
+        self, status: OutreachStatus | str, tenant_id: Any, limit: int = 100
+    ) -> list[OutreachCampaign]:
+        """Return up to `limit` campaigns that have `status` now, newest first. Raises `ValidationError`."""
+        wanted = contracts.parse_status("status", status)
+        with self.services.read() as tx:
+            return campaigns.with_status(tx, contracts.parse_id("tenant_id", tenant_id), wanted, limit)
+
+    def get_events(self, campaign_id: Any, tenant_id: Any) -> list[events.OutreachEvent]:
+        """Return a campaign's history in the order things happened; empty for an unknown campaign."""
+        key = self._key(campaign_id, tenant_id)
+        with self.services.read() as tx:
+            return events.of_campaign(tx, *key)
+
+    def get_statistics(self, tenant_id: Any) -> dict[str, int]:
+        """Return how many campaigns have each status now; statuses nobody has are left out."""
+        return statistics.by_status(self.services.read, contracts.parse_id("tenant_id", tenant_id))
+
+    def get_funnel(self, tenant_id: Any, batch: str | None = None) -> Funnel:
+        """Return how far campaigns ever got, and the rates with their fractions."""
+        return statistics.funnel(self.services.read, contracts.parse_id("tenant_id", tenant_id), batch)
+
+    # Events out
+
+    def subscribe(self, type_: str, function: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+        """Call `function` with each CloudEvent of `type_` (``*``: all) right after its commit, in the same thread.
+
+        Errors of `function` are logged, never raised into the caller. Returns a function that ends the subscription.
+        """
+        return self.services.subscribers.subscribe(type_, function)
+
+    def relay_events(self, publisher: Publisher | None = None, limit: int = 500) -> int:
+        """Publish up to `limit` events of the outbox (to the log by default); return how many left."""
+        return self.services.relay(publisher).run_once(limit)
+
+    def check_ready(self) -> list[Check]:
+        """Say whether this installation can work: the database answers, and its schema is current."""
+        return health.check(self.repository)
+
+    def _ingest(self, data: list[Any]) -> Receipt:
+        normalised = [sendgrid.normalise(event, opt_out_prefix=self._opt_out_prefix) for event in data]
+        return self.services.delivery_events.ingest(normalised)
+
+    @property
+    def _opt_out_prefix(self) -> str | None:
+        base = self.services.settings.base_url
+        return f"{base}/u/" if base else None
+
+    def _key(self, campaign_id: Any, tenant_id: Any) -> tuple[str, str]:
+        return contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)

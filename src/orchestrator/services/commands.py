@@ -1,0 +1,150 @@
+"""What a person may ask of a campaign after it was created. Commands may fail loudly; facts may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+from orchestrator import contracts, errors
+from orchestrator.domain import lifecycle
+from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
+from orchestrator.domain.lifecycle import Command
+from orchestrator.domain.message import MessageState
+from orchestrator.domain.suppression import address_key
+from orchestrator.rendering import subject_line
+from orchestrator.repository import Transaction, addresses, campaigns, messages
+from orchestrator.services import facts
+from orchestrator.services.standing import Standings
+
+Begin = Callable[[], AbstractContextManager[Transaction]]
+Key = tuple[str, str]
+
+
+def cancel(begin: Begin, key: Key) -> OutreachCampaign:
+    """Call a campaign off before it is sent; repeating it changes nothing.
+
+    Raises:
+        CampaignNotFound: The tenant has no such campaign.
+        InvalidState: It was sent, or is being sent right now.
+    """
+    with begin() as tx:
+        standings = _ready(tx, key, Command.CANCEL)
+        if standings.campaign(key).status is not OutreachStatus.CANCELLED:
+            _withdraw_failed(standings, key)
+            standings.change(key, status=OutreachStatus.CANCELLED, next_send_at=None)
+            standings.restand(key)
+            standings.stopped.add(key)
+            standings.history.append((key, "cancelled"))
+            facts.write(tx, standings)
+        return standings.campaign(key)
+
+
+def reschedule(begin: Begin, key: Key, scheduled_at: datetime | None) -> OutreachCampaign:
+    """Give a campaign another time, also one that was cancelled or failed; None means now.
+
+    Raises:
+        CampaignNotFound: The tenant has no such campaign.
+        InvalidState: It was sent, or is being sent right now.
+    """
+    with begin() as tx:
+        standings = _ready(tx, key, Command.RESCHEDULE)
+        _make_due(tx, standings, key, scheduled_at or tx.now(), "rescheduled")
+        standings.change(key, scheduled_at=scheduled_at)
+        facts.write(tx, standings)
+        return standings.campaign(key)
+
+
+def retry_failed(begin: Begin, tenant_id: str, limit: int) -> int:
+    """Make up to `limit` failed campaigns of the tenant due again; returns how many. Suppressed addresses stay."""
+    with begin() as tx:
+        failed = campaigns.with_status(tx, tenant_id, OutreachStatus.FAILED, limit)
+        keys = sorted((c.tenant_id, c.id) for c in failed)
+        addresses.lock(tx, {(c.tenant_id, c.owner_address_key) for c in failed})
+        known = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in failed})
+        locked = campaigns.lock_many(tx, keys)
+        standings = Standings(locked, messages.of_campaigns(tx, locked))
+        retried = 0
+        for key, campaign in locked.items():
+            address = known[key[0], campaign.owner_address_key]
+            if campaign.status is OutreachStatus.FAILED and address.suppressed_at is None:
+                _make_due(tx, standings, key, tx.now(), "retried")
+                retried += 1
+        facts.write(tx, standings)
+        return retried
+
+
+def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
+    """Replace records, memo address, greeting or batch of a campaign that was not sent.
+
+    Args:
+        key: (tenant_id, campaign_id).
+        changes: Any of ``property_record``, ``score_result``, ``memo_url``, ``greeting``, ``batch``.
+
+    Raises:
+        CampaignNotFound: The tenant has no such campaign.
+        InvalidState: It was sent, or is being sent right now.
+        ValidationError: A field is wrong, or the record is of another property.
+    """
+    columns: dict[str, Any] = {}
+    if changes.get("property_record") is not None:
+        columns |= _record_columns(changes["property_record"])
+    if changes.get("score_result") is not None:
+        columns["score_result"] = contracts.parse_score(changes["score_result"]).as_dict()
+    if changes.get("memo_url") is not None:
+        columns["memo_url"] = contracts.parse_memo_url(changes["memo_url"])
+    columns |= {name: changes[name] for name in ("greeting", "batch") if changes.get(name) is not None}
+    with begin() as tx:
+        standings = _ready(tx, key, Command.UPDATE)
+        if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
+            raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
+        standings.change(key, **columns)
+        standings.history.append((key, "updated"))
+        facts.write(tx, standings)
+        return standings.campaign(key)
+
+
+def _record_columns(property_record: Any) -> dict[str, Any]:
+    record = contracts.parse_property(property_record)
+    return {
+        "property_id": record.id,
+        "owner_name": record.owner.name,
+        "owner_email": record.owner.email,
+        "owner_address_key": address_key(record.owner.email),
+        "subject": subject_line(record.address.line1),
+        "property_record": record.as_dict(),
+    }
+
+
+def _ready(tx: Transaction, key: Key, command: Command) -> Standings:
+    locked = campaigns.lock_many(tx, [key])
+    if key not in locked:
+        raise errors.CampaignNotFound(key[1])
+    standings = Standings(locked, messages.of_campaigns(tx, locked))
+    lifecycle.require(command, locked[key].status)
+    for message in standings.attempts(key):
+        if message.state in (MessageState.HANDED, MessageState.IN_DOUBT):
+            situation = "is being sent right now" if message.state is MessageState.HANDED else "may have been sent"
+            raise errors.InvalidState(
+                f"Cannot {command} campaign {key[1]}: it {situation}.", fix="Look at it again when it is settled."
+            )
+    return standings
+
+
+def _make_due(tx: Transaction, standings: Standings, key: Key, at: datetime, what: str) -> None:
+    _withdraw_failed(standings, key)
+    standings.change(key, status=OutreachStatus.SCHEDULED)
+    standings.restand(key)
+    standings.change(key, next_send_at=at, last_error=None)
+    for message in standings.attempts(key):
+        if message.state is MessageState.RESERVED:
+            standings.change_attempt(key, message.id, state=MessageState.VOIDED, lease_token=None, lease_until=None)
+    standings.history.append((key, what))
+
+
+def _withdraw_failed(standings: Standings, key: Key) -> None:
+    """Take failed attempts out of the reckoning: what they failed of no longer decides the status."""
+    for message in standings.attempts(key):
+        if message.state in (MessageState.ACCEPTED, MessageState.REJECTED, MessageState.NOT_SENT):
+            standings.change_attempt(key, message.id, state=MessageState.SUPERSEDED)

@@ -1,0 +1,117 @@
+"""From a campaign to a finished mail: greeting, opt-out, headers, rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from orchestrator import errors, rendering
+from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.domain.greeting import display_name, greeting
+from orchestrator.domain.message import OutgoingMail
+from orchestrator.rendering import Branding, MailContent, RenderedMail
+from orchestrator.tokens import Signer
+
+CATEGORY = "outreach"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who writes. ``base_url`` is the public address of our service, without a slash at the end, or None."""
+
+    from_email: str | None
+    from_name: str | None
+    branding: Branding
+    base_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacements:
+    """Records that replace the stored ones in one rendering; recipient and property stay the stored ones."""
+
+    property_record: dict[str, Any] | None = None
+    score_result: dict[str, Any] | None = None
+
+
+class Composer:
+    """Writes mails.
+
+    Args:
+        sender: Who writes.
+        renderer: Turns content into HTML and text.
+        signer: Returns the signer of opt-out links; called when the first link is made.
+    """
+
+    def __init__(self, sender: Sender, renderer: rendering.Renderer, signer: Callable[[], Signer]) -> None:
+        self._sender = sender
+        self._renderer = renderer
+        self._signer = signer
+
+    def compose(
+        self, campaign: OutreachCampaign, message_id: str, replacements: Replacements | None = None
+    ) -> OutgoingMail:
+        """Write the mail of `campaign`'s attempt `message_id`.
+
+        Raises:
+            ConfigurationError: There is no sender address.
+            TemplateError: The templates cannot be rendered with these records.
+        """
+        if not self._sender.from_email:
+            raise errors.ConfigurationError(
+                "There is no sender address.", fix="Set SENDGRID_FROM_EMAIL or pass from_email=…; SendGrid verifies it."
+            )
+        token = self._signer().sign("unsubscribe", (campaign.tenant_id, campaign.id, message_id))
+        mail = self._render(campaign, self._opt_out_url(token), replacements or Replacements())
+        return OutgoingMail(
+            message_id=message_id,
+            campaign_id=campaign.id,
+            tenant_id=campaign.tenant_id,
+            property_id=campaign.property_id,
+            to_email=campaign.owner_email,
+            to_name=display_name(campaign.owner_name),
+            from_email=self._sender.from_email,
+            from_name=self._sender.from_name,
+            subject=mail.subject,
+            text=mail.text,
+            html=mail.html,
+            headers=self._opt_out_headers(token),
+            categories=(CATEGORY,),
+        )
+
+    def preview(self, campaign: OutreachCampaign) -> RenderedMail:
+        """Render `campaign`'s mail as it would go out now, but with an opt-out link that opts nobody out."""
+        return self._render(campaign, f"{self._sender.base_url or 'https://example.com'}/u/preview", Replacements())
+
+    def _render(
+        self,
+        campaign: OutreachCampaign,
+        unsubscribe_url: str,
+        replacements: Replacements,
+    ) -> RenderedMail:
+        content = MailContent(
+            property_record=replacements.property_record or campaign.property_record or {},
+            score_result=replacements.score_result or campaign.score_result or {},
+            memo_url=campaign.memo_url,
+            greeting=campaign.greeting or greeting(campaign.owner_name),
+            owner_name=campaign.owner_name,
+            unsubscribe_url=unsubscribe_url,
+            branding=self._sender.branding,
+        )
+        return self._renderer.render(content)
+
+    def _opt_out_url(self, token: str) -> str:
+        return f"{self._sender.base_url}/u/{token}" if self._sender.base_url else self._opt_out_mailto(token)
+
+    def _opt_out_mailto(self, token: str) -> str:
+        return f"mailto:{self._sender.from_email}?subject={quote(f'unsubscribe {token}')}"
+
+    def _opt_out_headers(self, token: str) -> dict[str, str]:
+        """Return the headers of RFC 2369 and, when we have an address to post to, of RFC 8058."""
+        if not self._sender.base_url:
+            return {"List-Unsubscribe": f"<{self._opt_out_mailto(token)}>"}
+        return {
+            "List-Unsubscribe": f"<{self._opt_out_url(token)}>, <{self._opt_out_mailto(token)}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }

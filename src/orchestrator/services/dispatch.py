@@ -1,0 +1,199 @@
+"""Sending: claim → render → hand → POST → settle. One mail for `send`, whatever is due for `send_due`."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import structlog
+
+from orchestrator import errors
+from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
+from orchestrator.domain.pacing import backoff
+from orchestrator.repository import Transaction, campaigns
+from orchestrator.services import ledger
+from orchestrator.services.compose import Composer, Replacements
+from orchestrator.services.ledger import Answer, Claim
+from orchestrator.transports.base import Transport
+from orchestrator.transports.loop import SenderLoop
+
+log = structlog.get_logger(__name__)
+
+Begin = Callable[[], AbstractContextManager[Transaction]]
+Key = tuple[str, str]
+
+#: How long `send` goes on trying a mail that certainly was not sent, in seconds.
+RETRY_BUDGET = 30.0
+#: How long a due mail that certainly was not sent waits before it is due again.
+REQUEUE_AFTER = timedelta(seconds=30)
+#: How long a mail waits when SendGrid refuses the whole account.
+ACCOUNT_PAUSE = timedelta(minutes=5)
+
+
+class Dispatcher:
+    """Sends mails.
+
+    Args:
+        begin: Opens a write transaction.
+        transport: Returns the way out; called at the first send, so that reading needs no API key.
+        loop: Runs the transport.
+        composer: Writes the mails.
+        pause: Waits the given seconds between tries.
+    """
+
+    def __init__(
+        self,
+        begin: Begin,
+        transport: Callable[[], Transport],
+        loop: SenderLoop,
+        composer: Composer,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._begin = begin
+        self._transport = transport
+        self._loop = loop
+        self._composer = composer
+        self._pause = pause
+
+    def send(self, key: Key, replacements: Replacements | None = None) -> Answer:
+        """Send one campaign's mail now, whatever its schedule says; trying again for up to 30 s if it was not sent.
+
+        Returns:
+            ``sent``, ``already_sent`` (both with SendGrid's message id), ``suppressed`` (with the reason), ``sending``
+            (another worker has it) or ``withdrawn`` (it was cancelled meanwhile).
+
+        Raises:
+            MissingApiKey, ConfigurationError: There is no key, or no sender address.
+            CampaignNotFound, InvalidState: No such campaign, or it was cancelled.
+            TemplateError: It cannot be rendered; the campaign failed, nothing was sent.
+            SendRejected, NotSent: The campaign failed; calling again tries again.
+            SendInDoubt: Nobody knows whether it went out; calling again does not send it again.
+        """
+        transport = self._transport()
+        claimed = self._claim(key, due_only=False)
+        if isinstance(claimed, Answer):
+            return claimed
+        mail = self._compose(claimed, replacements or Replacements())
+        deadline = time.monotonic() + RETRY_BUDGET
+        tries = 0
+        while True:
+            refusal = self._hand(claimed, mail, transport)
+            if refusal is not None:
+                return refusal
+            outcome = self._loop.run(transport.post(mail))
+            tries += 1
+            if not isinstance(outcome, NotSent) or outcome.account:
+                return self._settle(claimed, outcome)
+            wait = backoff(tries, retry_after=outcome.retry_after, random=random.random)
+            if time.monotonic() + wait >= deadline:
+                return self._settle(claimed, outcome)
+            log.info("mail not sent, trying again", action="send.retry", reason=outcome.reason, wait=round(wait, 2))
+            self._pause(wait)
+
+    def send_due(self, limit: int = 100, concurrency: int = 8) -> Counter[str]:
+        """Send up to `limit` campaigns that are due; what is not sent goes back into the queue.
+
+        Returns:
+            How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``.
+
+        Raises:
+            MissingApiKey, ConfigurationError: Nothing can be sent; nothing was touched.
+        """
+        transport = self._transport()
+        with self._begin() as tx:
+            recovered = ledger.recover(tx)
+            due = campaigns.due(tx, tx.now(), limit)
+        if any(recovered):
+            log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
+        if not due:
+            return Counter()
+        with ThreadPoolExecutor(max_workers=min(concurrency, len(due)), thread_name_prefix="outreach-send") as pool:
+            return Counter(word for word in pool.map(lambda key: self._send_due_one(key, transport), due) if word)
+
+    def _send_due_one(self, key: Key, transport: Transport) -> str | None:
+        try:
+            claimed = self._claim(key, due_only=True)
+            if isinstance(claimed, Answer):
+                return "suppressed" if claimed.status == "suppressed" else None
+            mail = self._compose(claimed, Replacements())
+            refusal = self._hand(claimed, mail, transport)
+            if refusal is not None:
+                return "suppressed" if refusal.status == "suppressed" else None
+            outcome = self._loop.run(transport.post(mail))
+            if isinstance(outcome, NotSent):
+                return self._give_back(claimed, outcome)
+            return self._settle(claimed, outcome).status
+        except errors.SendInDoubt:
+            return "in_doubt"
+        except (errors.SendError, errors.TemplateError, errors.InvalidState, errors.CampaignNotFound):
+            return "failed"
+
+    def _claim(self, key: Key, *, due_only: bool) -> Claim | Answer:
+        with self._begin() as tx:
+            claimed = ledger.claim(tx, key, due_only=due_only)
+        return _undoubted(claimed, key[1]) if isinstance(claimed, Answer) else claimed
+
+    def _compose(self, claimed: Claim, replacements: Replacements) -> OutgoingMail:
+        try:
+            return self._composer.compose(claimed.campaign, claimed.message.id, replacements)
+        except errors.TemplateError as error:
+            with self._begin() as tx:
+                ledger.settle_failed(tx, claimed, Rejected(str(error)))
+            raise
+        except BaseException:
+            # Not this campaign's fault: what was reserved goes back as it was.
+            with self._begin() as tx:
+                ledger.give_back(tx, claimed, "it could not be composed")
+            raise
+
+    def _hand(self, claimed: Claim, mail: OutgoingMail, transport: Transport) -> Answer | None:
+        with self._begin() as tx:
+            return ledger.hand(tx, claimed, mail, transport.account)
+
+    def _give_back(self, claimed: Claim, outcome: NotSent) -> str:
+        delay = ACCOUNT_PAUSE if outcome.account else max(REQUEUE_AFTER, timedelta(seconds=outcome.retry_after or 0))
+        with self._begin() as tx:
+            ledger.give_back(tx, claimed, outcome.reason, delay)
+        log.warning("mail not sent, back in the queue", action="send.requeued", reason=outcome.reason)
+        return "requeued"
+
+    def _settle(self, claimed: Claim, outcome: Outcome) -> Answer:
+        """Write the outcome down and answer, or raise what it means."""
+        message = claimed.message
+        if isinstance(outcome, Accepted):
+            with self._begin() as tx:
+                ledger.settle_accepted(tx, claimed, outcome)
+            return Answer("sent", outcome.message_id)
+        with self._begin() as tx:
+            if isinstance(outcome, Unknown):
+                ours = ledger.settle_unknown(tx, claimed, outcome)
+            else:
+                ours = ledger.settle_failed(tx, claimed, outcome)
+        if not ours:  # a webhook was faster: it has proved that the mail was accepted
+            return self._look(claimed)
+        log.error("mail failed", action="send.failed", message_id=message.id, reason=outcome.reason)
+        raise _error(outcome)
+
+    def _look(self, claimed: Claim) -> Answer:
+        with self._begin() as tx:
+            answer = ledger.look(tx, claimed)
+        return _undoubted(answer, claimed.message.campaign_id)
+
+
+def _undoubted(answer: Answer, campaign_id: str) -> Answer:
+    if answer.status == "in_doubt":
+        raise errors.SendInDoubt(f"Nobody knows whether campaign {campaign_id} was sent: {answer.reason}")
+    return answer
+
+
+def _error(outcome: NotSent | Rejected | Unknown) -> errors.SendError:
+    if isinstance(outcome, Rejected):
+        return errors.SendRejected(f"SendGrid refused the mail: {outcome.reason}", status=outcome.status)
+    if isinstance(outcome, NotSent):
+        return errors.NotSent(f"The mail was not sent: {outcome.reason}")
+    return errors.SendInDoubt(f"Nobody knows whether the mail was sent: {outcome.reason}")

@@ -1,0 +1,182 @@
+"""Writing facts about campaigns: the one way anything that happened gets into the database.
+
+A fact becomes, in one transaction: an event row (once, however often it is reported), the timestamps of its attempt,
+the campaign's status by `lifecycle.fold`, a suppression where the fact says so, outbox events for news, and counters.
+Locks are taken in the order address → campaign → message → counter, each sorted, so writers never wait in a circle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from orchestrator.clock import new_id
+from orchestrator.domain.campaign import OutreachStatus
+from orchestrator.domain.events import Fact, SuppressionReason
+from orchestrator.domain.lifecycle import RULES, clamp
+from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
+from orchestrator.services.standing import Standings
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One fact about one campaign, as somebody reports it.
+
+    ``message_id`` names the attempt; None means the latest. ``dedupe_key`` is the same for every report of the same
+    fact. ``occurred_at`` is the reporter's time, or None.
+    """
+
+    tenant_id: str
+    campaign_id: str
+    fact: Fact
+    event_type: str
+    dedupe_key: str
+    data: dict[str, Any] = field(default_factory=dict)
+    occurred_at: datetime | None = None
+    message_id: str | None = None
+    sendgrid_message_id: str | None = None
+    sg_event_id: str | None = None
+    machine: bool = False
+    reason: str | None = None
+    suppress: SuppressionReason | None = None
+    #: Columns of the campaign this fact also fills, for example ``response_text``.
+    fills: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        return (self.tenant_id, self.campaign_id)
+
+    @property
+    def suppression(self) -> SuppressionReason | None:
+        """Why the address must not be written to after this, or None."""
+        return self.suppress or RULES[self.fact].suppresses
+
+
+def own_key(*parts: str | int | datetime) -> str:
+    """Return the dedupe key of a fact we report ourselves, for example ("accepted", message id)."""
+    return hashlib.sha256("\0".join(["outreach", *map(str, parts)]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of reports: the positions of those that were new, and where each campaign stands now."""
+
+    new: frozenset[int]
+    statuses: dict[Key, OutreachStatus]
+
+
+def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
+    """Write `reports`, each at most once. Those about campaigns that do not exist are left out."""
+    suppressed = _lock_addresses(tx, reports)
+    siblings = [
+        key for tenant_id, keys in _by_tenant(suppressed) for key in campaigns.scheduled_to(tx, tenant_id, keys)
+    ]
+    known = campaigns.lock_many(tx, {report.key for report in reports} | set(siblings))
+    standings = Standings(known, messages.of_campaigns(tx, known))
+    new = _store(tx, reports, standings)
+    now = tx.now()
+    for position in sorted(new):
+        report = reports[position]
+        standings.note(report, _time_of(report, standings, now), now)
+        if report.suppression:
+            key = (report.tenant_id, known[report.key].owner_address_key)
+            addresses.suppress(tx, key, reason=report.suppression, source=report.event_type, at=now)
+    if new:
+        standings.suppress_scheduled(set(siblings) - {reports[position].key for position in new}, suppressed)
+        write(tx, standings)
+    return Recorded(frozenset(new), {key: standings.campaign(key).status for key in known})
+
+
+def write(tx: Transaction, standings: Standings) -> None:
+    """Write what changed in `standings`: attempts, campaigns, history, outbox and, last, the counters."""
+    messages.insert(tx, standings.new_attempts())
+    messages.update(tx, standings.message_changes())
+    voided: dict[str, list[str]] = {}
+    for tenant_id, campaign_id in standings.stopped:
+        voided.setdefault(tenant_id, []).append(campaign_id)
+    for tenant_id, ids in voided.items():
+        messages.void_reserved(tx, tenant_id, ids, "the campaign is no longer due")
+    changes = standings.campaign_changes()
+    campaigns.update(tx, changes)
+    events.insert_new(tx, [_history(tx, key, what) for key, what in standings.history])
+    for tenant_id, published in standings.published():
+        outbox.add(tx, tenant_id, published)
+    statistics.count(tx, standings.count_changes())
+
+
+def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign]) -> None:
+    """Write history, outbox and counters of campaigns that were just inserted."""
+    new = list(created)
+    standings = Standings({(c.tenant_id, c.id): c for c in new}, {})
+    events.insert_new(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
+    for tenant_id, published in standings.announced(OutreachStatus.SCHEDULED):
+        outbox.add(tx, tenant_id, published)
+    statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
+
+
+def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[Key, SuppressionReason]:
+    """Lock the addresses that `reports` will suppress; return {(tenant, address key): reason}."""
+    reasons = {report.key: report.suppression for report in reports if report.suppression}
+    found = campaigns.get_many(tx, reasons) if reasons else {}
+    suppressed = {(c.tenant_id, c.owner_address_key): reason for key, c in found.items() if (reason := reasons[key])}
+    addresses.lock(tx, suppressed)
+    return suppressed
+
+
+def _by_tenant(keys: Iterable[Key]) -> Iterable[tuple[str, list[str]]]:
+    grouped: dict[str, list[str]] = {}
+    for tenant_id, key in keys:
+        grouped.setdefault(tenant_id, []).append(key)
+    return grouped.items()
+
+
+def _store(tx: Transaction, reports: Sequence[Report], standings: Standings) -> set[int]:
+    now = tx.now()
+    rows: dict[str, int] = {}
+    new_events = []
+    for position, report in enumerate(reports):
+        if report.key not in standings:
+            continue
+        event_id = new_id()
+        rows[event_id] = position
+        new_events.append(
+            events.OutreachEvent(
+                id=event_id,
+                tenant_id=report.tenant_id,
+                campaign_id=report.campaign_id,
+                message_id=standings.message_id_of(report),
+                event_type=report.event_type,
+                event_data=report.data,
+                occurred_at=_time_of(report, standings, now),
+                received_at=now,
+                dedupe_key=report.dedupe_key,
+                machine=report.machine,
+                sg_event_id=report.sg_event_id,
+            )
+        )
+    return {rows[event_id] for event_id in events.insert_new(tx, new_events)}
+
+
+def _time_of(report: Report, standings: Standings, now: datetime) -> datetime:
+    created_at = standings.campaign(report.key).created_at
+    return clamp(report.occurred_at, created_at=created_at, received_at=now)
+
+
+def _history(tx: Transaction, key: Key, what: str, data: dict[str, Any] | None = None) -> events.OutreachEvent:
+    now = tx.now()
+    return events.OutreachEvent(
+        id=new_id(),
+        tenant_id=key[0],
+        campaign_id=key[1],
+        event_type=what,
+        event_data=data or {},
+        occurred_at=now,
+        received_at=now,
+        dedupe_key=own_key(what, *key, now),
+    )

@@ -1,0 +1,33 @@
+"""In-process subscribers: functions called right after the commit, in the thread that committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Subscriber = Callable[[dict[str, Any]], None]
+
+
+class Subscribers:
+    """Who wants to hear of which event type; ``*`` means every type."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[str, list[Subscriber]] = {}
+
+    def subscribe(self, type_: str, function: Subscriber) -> Callable[[], None]:
+        """Call `function` with each CloudEvent of `type_`; return a function that ends it."""
+        self._by_type.setdefault(type_, []).append(function)
+        return lambda: self._by_type[type_].remove(function)
+
+    def notify(self, events: list[dict[str, Any]]) -> None:
+        """Tell everybody of committed `events`. What a subscriber raises is logged and never reaches the caller."""
+        for event in events:
+            for function in (*self._by_type.get(event["type"], ()), *self._by_type.get("*", ())):
+                try:
+                    function(event)
+                except Exception:
+                    log.exception("subscriber failed", action="subscriber.failed", type=event["type"])
