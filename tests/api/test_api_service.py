@@ -71,7 +71,10 @@ def test_head_answers_like_get_without_a_body(service: Service, path: str):
     assert (answer.status, answer.body) == (200, b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/webhooks", "/u/", "/docs", "/redoc", "/errors/nothing", "/{x}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/nothing", "/webhooks", "/u/", "/docs", "/redoc", "/errors/nothing", "/{x}", "/openapi.json/", "/livez//"],
+)
 def test_an_unknown_address_is_a_problem_document(service: Service, path: str):
     answer = service.request("GET", path)
 
