@@ -90,7 +90,7 @@ def chromium() -> str:
     for name in BROWSERS:
         if path := shutil.which(name):
             return path
-    _cannot_prove("how pages and mails look in a browser", "no Chromium on this host", REQUIRE_BROWSER)
+    return _cannot_prove("how pages and mails look in a browser", "no Chromium on this host", REQUIRE_BROWSER)
 
 
 # ------------------------------------------------------------------------------------------------------- the databases
