@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from tests.sandbox.bench import Bench, Client, Post, Receiver
 
 from orchestrator.sandbox import Sandbox, SandboxConfig, SandboxServer
+from tests.sandbox.bench import Bench, Client, Post, Receiver
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from tests.sandbox.bench import mail
 
 from orchestrator.sandbox import Sandbox
 from orchestrator.sandbox.send_api import SendApi
+from tests.sandbox.bench import mail
 
 HELP = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#message"
 PERSON = {"email": "owner@example.com"}
