@@ -12,7 +12,6 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
-_JOINERS = re.compile("[\u200c\u200d]")
 #: What PostgreSQL cannot store in text or JSON: NUL, and surrogates that stand alone.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -25,8 +24,9 @@ def one_line(text: str) -> str:
 
 
 def header_line(text: str) -> str:
-    """Return `text` as `one_line`, also without zero-width joiners: for subjects and display names."""
-    return one_line(text if text.isprintable() else _JOINERS.sub("", text))
+    """Return `text` as `one_line`, printable characters only: for subjects, display names and messages."""
+    line = one_line(text)
+    return line if line.isprintable() else one_line("".join(filter(str.isprintable, line)))
 
 
 def storable(text: str) -> str:

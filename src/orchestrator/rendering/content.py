@@ -60,18 +60,19 @@ class MailContent:
 
 @dataclass(frozen=True, slots=True)
 class ReasonLine:
-    """One of the top reasons; `sign` and `word` tell for and against apart without colour."""
+    """One of the top reasons; `sign` and `word` tell for and against apart without colour, `label` in a text column."""
 
     tone: str
     sign: str
     word: str
+    label: str
     note: str
 
 
 _TONES = {
-    contracts.Direction.FOR: ("for", "+", "For"),
-    contracts.Direction.AGAINST: ("against", "−", "Against"),
-    contracts.Direction.NEITHER: ("neither", "=", "Neutral"),
+    contracts.Direction.FOR: ("for", "+", "For", "+ For    "),
+    contracts.Direction.AGAINST: ("against", "−", "Against", "- Against"),
+    contracts.Direction.NEITHER: ("neither", "=", "Neutral", "= Neutral"),
 }
 
 
@@ -162,7 +163,7 @@ def brand(branding: Branding) -> dict[str, Any]:
         "company": company or sender,
         "sender": sender or company,
         "tagline": _text(branding.tagline),
-        "postal_address": _text(postal),
+        "postal_address": _text(postal).rstrip("."),
         "logo_url": logo if logo.startswith(("https://", "http://")) else "",
         "logo_width": branding.logo_width,
         "logo_height": branding.logo_height,

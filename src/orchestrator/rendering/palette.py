@@ -14,6 +14,7 @@ _INK = (6, 20, 34)
 _LIGHT_CARD = (246, 247, 249)
 _DARK_CARD = (27, 37, 55)
 _TEXT_CONTRAST = 4.6  # the rule says 4.5; mail programs round colours
+_DARK_CONTRAST = 6.5  # thin letters on dark paper need more
 
 _Rgb = tuple[int, int, int]
 
@@ -38,8 +39,8 @@ def palette(color: str | None) -> Palette:
         color: ``#rrggbb``; None or anything else gives the default blue.
     """
     brand = _parsed(color if color and _HEX.fullmatch(color) else DEFAULT_COLOR)
-    link = _towards(brand, _BLACK, _LIGHT_CARD)
-    dark_link = _towards(brand, _WHITE, _DARK_CARD)
+    link = _towards(brand, _BLACK, _LIGHT_CARD, _TEXT_CONTRAST)
+    dark_link = _towards(brand, _WHITE, _DARK_CARD, _DARK_CONTRAST)
     return Palette(
         button=_written(brand),
         button_text=_written(_readable_on(brand)),
@@ -55,21 +56,21 @@ def contrast(one: str, other: str) -> float:
     return _contrast(_parsed(one), _parsed(other))
 
 
-def _towards(color: _Rgb, end: _Rgb, paper: _Rgb) -> _Rgb:
-    """Mix `end` into `color` until it reads as text on `paper`."""
+def _towards(color: _Rgb, end: _Rgb, paper: _Rgb, wanted: float) -> _Rgb:
+    """Mix `end` into `color` until its contrast with `paper` is as wanted."""
     for step in range(21):
         red, green, blue = (round(c + (e - c) * step / 20) for c, e in zip(color, end, strict=True))
-        if _contrast((red, green, blue), paper) >= _TEXT_CONTRAST:
+        if _contrast((red, green, blue), paper) >= wanted:
             return red, green, blue
     return end
 
 
 def _readable_on(color: _Rgb) -> _Rgb:
     """White where it can be read, else near-black, else black: one of black and white always reaches 4.58."""
-    return next(
-        (c for c in (_WHITE, _INK) if _contrast(c, color) >= _TEXT_CONTRAST),
-        max(_BLACK, _WHITE, key=lambda c: _contrast(c, color)),
-    )
+    for candidate in (_WHITE, _INK, _BLACK):
+        if _contrast(candidate, color) >= 4.5:
+            return candidate
+    return _WHITE
 
 
 def _contrast(one: _Rgb, other: _Rgb) -> float:

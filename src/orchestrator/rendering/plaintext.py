@@ -1,14 +1,14 @@
-"""The text part, wrapped as mail programs of the last forty years expect it."""
+"""The text part, wrapped so that every mail program shows it as it was meant."""
 
 from __future__ import annotations
 
 import re
-from itertools import chain, groupby
 
 WIDTH = 78  # RFC 5322 §2.1.1
 #: ``  + For      `` or ``  * ``: what continues such a line stands under its text, not under its mark.
 _HANGING = re.compile(r" *(?:[-+*=] +(?:[A-Z]\w+ {2,})?)?")
 _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def wrapped(text: str) -> str:
@@ -22,29 +22,26 @@ def wrapped(text: str) -> str:
             lines += _broken(line)
         else:
             lines.append(line if line == "-- " else line.rstrip())
-    return "\n".join(_single_blanks(lines)).strip("\n") + "\n"
-
-
-def _single_blanks(lines: list[str]) -> list[str]:
-    return [line for blank, run in groupby(lines, key=lambda line: not line) for line in ([""] if blank else run)]
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
 
 
 def _broken(line: str) -> list[str]:
-    match = _HANGING.match(line)
-    indent = " " * (match.end() if match else 0)
-    out, current = [], line[: len(indent)]
-    room = WIDTH - len(indent)
-    for piece in chain.from_iterable(_pieces(word, room) for word in line[len(indent) :].split()):
-        joined = f"{current} {piece}" if len(current) > len(indent) else current + piece
-        if len(joined) > WIDTH and len(current) > len(indent):
-            out.append(current)
-            joined = indent + piece
-        current = joined
-    return [*out, current]
+    hanging = _HANGING.match(line)
+    start = hanging.end() if hanging else 0
+    indent, out = " " * start, []
+    line = line.rstrip()
+    while len(line) > WIDTH:
+        cut = line.rfind(" ", start + 1, WIDTH + 1)
+        if cut < 0:
+            cut = _end_of_word(line, start)
+        out.append(line[:cut].rstrip())
+        rest = line[cut:].lstrip()
+        line = indent + rest if rest else ""
+    return [*out, line] if line else out
 
 
-def _pieces(word: str, room: int) -> list[str]:
-    """A word that no line holds, cut; a link is never cut."""
-    if len(word) <= room or _LINK.search(word):
-        return [word]
-    return [word[at : at + room] for at in range(0, len(word), room)]
+def _end_of_word(line: str, start: int) -> int:
+    """Where to end a line whose first word is too long for it: a link stays whole, anything else is cut."""
+    end = line.find(" ", start)
+    end = len(line) if end < 0 else end
+    return end if _LINK.search(line, start, end) else WIDTH

@@ -44,7 +44,8 @@ def of_exception(error: Exception, template: str, known: Iterable[str] = ()) -> 
         known: Names of the variables a template may use, for a suggestion.
     """
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return located(error.filename or template, error.lineno, error.message or "syntax error")
+        path = error.filename if error.filename and Path(error.filename).is_file() else template
+        return located(path, error.lineno, error.message or "syntax error")
     if isinstance(error, jinja2.TemplateNotFound):
         return located(*_place(error, template), f"the template '{error.name}' does not exist")
     if isinstance(error, UnicodeDecodeError):

@@ -18,6 +18,14 @@ from orchestrator.rendering import plaintext, problems, samples
 HTML = "memo_delivery_email.html"
 TEXT = "memo_delivery_email.txt"
 TEMPLATES = (HTML, TEXT)
+SIZE_LIMIT = 80_000  # bytes; Gmail clips near 102 kB, and what it clips is the opt-out link
+#: What no mail may go out without: the law (16 CFR 316, 15 USC 7704) and the point of the mail.
+_MUST_SHOW = (
+    ("the opt-out link ({{ unsubscribe_url }})", samples.FULL.unsubscribe_url),
+    ("the postal address ({{ brand.postal_address }})", samples.FULL.branding.postal_address or ""),
+    ("the memo link ({{ memo_url }})", samples.FULL.memo_url),
+    ("the property ({{ address.line1 }})", samples.FULL.property_record["address"]["line1"]),
+)
 
 
 def shipped_dir() -> Path:
@@ -47,8 +55,9 @@ class Renderer:
 
     def __init__(self, template_dir: Path | None = None) -> None:
         self._own = Path(template_dir) if template_dir is not None else None
+        self._loader = jinja2.FileSystemLoader([folder for folder in (self._own, shipped_dir()) if folder is not None])
         self._environment = _Environment(
-            loader=jinja2.FileSystemLoader([folder for folder in (self._own, shipped_dir()) if folder is not None]),
+            loader=self._loader,
             autoescape=jinja2.select_autoescape(("html", "htm"), default=False),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -132,17 +141,26 @@ class Renderer:
         known = contents.variables(samples.FULL).keys()
         try:
             tree = self._environment.parse(Path(path).read_text(encoding="utf-8"), name, path)
+            used = jinja2.meta.find_undeclared_variables(tree)
         except (jinja2.TemplateError, OSError, UnicodeDecodeError) as error:
             return [problems.of_exception(error, path)]
-        unknown = jinja2.meta.find_undeclared_variables(tree) - known - self._environment.globals.keys()
+        unknown = used - known - self._environment.globals.keys()
         lines = {node.name: node.lineno for node in reversed(list(tree.find_all(jinja2.nodes.Name)))}
         return [problems.unknown_variable(path, lines[each], each, known) for each in sorted(unknown)]
 
     def _trial_problems(self, name: str) -> list[problems.Problem]:
+        path = str(self.path_of(name))
+        variables = [contents.variables(content) for content in (samples.FULL, samples.BARE)]
         try:
-            template = self._environment.get_template(name)
-            for content in (samples.FULL, samples.BARE):
-                template.render(contents.variables(content))
+            template = self._fresh(name)
+            full, _ = (template.render(each) for each in variables)
         except Exception as error:  # as in _rendered
-            return [problems.of_exception(error, str(self.path_of(name)), contents.variables(samples.FULL))]
-        return []
+            return [problems.of_exception(error, path, variables[0])]
+        found = [problems.Problem(path, None, f"does not show {what}") for what, said in _MUST_SHOW if said not in full]
+        if len(full.encode()) > SIZE_LIMIT:
+            found.append(problems.Problem(path, None, f"is larger than {SIZE_LIMIT // 1000} kB; Gmail would clip it"))
+        return found
+
+    def _fresh(self, name: str) -> jinja2.Template:
+        """Compile a template past the cache, so that an edited file is checked as it is now."""
+        return self._loader.load(self._environment, name, self._environment.make_globals(None))

@@ -1,0 +1,156 @@
+"""Templates of one's own: replaced file by file, and wrong ones stopped with file, line and variable."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import mails
+import pytest
+
+from orchestrator import errors
+from orchestrator.rendering import HTML, TEXT, Renderer
+
+
+def _edited(folder: Path, name: str, old: str, new: str) -> Renderer:
+    renderer = Renderer(folder)
+    renderer.eject(folder)
+    path = folder / name
+    source = path.read_text(encoding="utf-8")
+    assert old in source
+    path.write_text(source.replace(old, new, 1), encoding="utf-8")
+    return renderer
+
+
+def test_the_shipped_templates_have_no_problem(renderer: Renderer) -> None:
+    assert renderer.check() == []
+
+
+def test_ejected_templates_give_the_same_mail(tmp_path: Path, renderer: Renderer) -> None:
+    paths = renderer.eject(tmp_path / "mine")
+    assert [path.name for path in paths] == [HTML, TEXT]
+    assert Renderer(tmp_path / "mine").render(mails.FULL) == renderer.render(mails.FULL)
+
+
+def test_eject_replaces_nothing_unless_forced(tmp_path: Path, renderer: Renderer) -> None:
+    (tmp_path / TEXT).write_text("mine", encoding="utf-8")
+    with pytest.raises(errors.ConfigurationError, match="Nothing was copied"):
+        renderer.eject(tmp_path)
+    assert not (tmp_path / HTML).exists()
+    assert (tmp_path / TEXT).read_text(encoding="utf-8") == "mine"
+    renderer.eject(tmp_path, force=True)
+    assert "{{ greeting }}" in (tmp_path / TEXT).read_text(encoding="utf-8")
+
+
+def test_one_file_can_be_replaced_and_the_other_stays(tmp_path: Path, renderer: Renderer) -> None:
+    (tmp_path / TEXT).write_text("{{ greeting }} {{ memo_url }}", encoding="utf-8")
+    mail = Renderer(tmp_path).render(mails.FULL)
+    assert mail.text == f"Hello Jane, {mails.FULL.memo_url}\n"
+    assert mail.html == renderer.render(mails.FULL).html
+
+
+def test_an_unknown_variable_stops_the_mail_with_file_line_and_name(tmp_path: Path) -> None:
+    renderer = _edited(tmp_path, HTML, "<!-- footer -->", "{{ agent_phone }}")
+    line = (tmp_path / HTML).read_text(encoding="utf-8").split("{{ agent_phone }}")[0].count("\n") + 1
+    with pytest.raises(errors.TemplateError, match="agent_phone") as caught:
+        renderer.render(mails.FULL)
+    assert caught.value.template == str(tmp_path / HTML)
+    assert caught.value.line == line
+    assert f"{HTML}:{line}" in str(caught.value)
+
+
+def test_a_field_a_record_lacks_stops_that_mail_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / TEXT).write_text("HOA fee: {{ property_record.attrs.hoa_fee }}", encoding="utf-8")
+    renderer = Renderer(tmp_path)
+    with pytest.raises(errors.TemplateError, match="hoa_fee"):
+        renderer.render(mails.FULL)
+    assert renderer.render(mails.with_attrs(hoa_fee=120)).text == "HOA fee: 120\n"
+
+
+def test_a_field_named_like_a_dict_method_is_the_field(tmp_path: Path) -> None:
+    (tmp_path / TEXT).write_text("{{ property_record.attrs.items }}", encoding="utf-8")
+    assert Renderer(tmp_path).render(mails.with_attrs(items=7)).text == "7\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        ("a\n{{ greeting }", 2, "unexpected '}'"),
+        ("a\nb\n{% if x %}", 3, "end"),
+        ("{% nonsense %}", 1, "nonsense"),
+        ("\n{{ greeting | shout }}", 2, "shout"),
+        ("\n\n{{ score / 0 }}", 3, "TypeError"),
+        ("{% include 'missing.txt' %}", 1, "missing.txt"),
+    ],
+)
+def test_a_broken_template_is_named_with_its_line(tmp_path: Path, source: str, line: int, said: str) -> None:
+    (tmp_path / TEXT).write_text(source, encoding="utf-8")
+    with pytest.raises(errors.TemplateError) as caught:
+        Renderer(tmp_path).render(mails.FULL)
+    assert caught.value.line == line
+    assert said in str(caught.value)
+    assert str(tmp_path / TEXT) in str(caught.value)
+    problems = Renderer(tmp_path).check()
+    assert [problem.line for problem in problems] == [line]
+    assert str(problems[0]).splitlines()[-1].strip() == "^"
+
+
+def test_check_names_unknown_variables_and_suggests_the_right_one(tmp_path: Path) -> None:
+    renderer = _edited(tmp_path, TEXT, "{{ greeting }}", "{{ greting }}")
+    (problem,) = renderer.check()
+    assert problem.line == 1
+    assert "did you mean 'greeting'?" in problem.message
+    excerpt, caret = problem.excerpt.splitlines()
+    assert caret.index("^") == excerpt.index("greting")
+
+
+def test_check_sees_a_template_without_opt_out_or_postal_address(tmp_path: Path) -> None:
+    (tmp_path / TEXT).write_text("{{ greeting }} {{ address.line1 }} {{ memo_url }}", encoding="utf-8")
+    messages = [problem.message for problem in Renderer(tmp_path).check()]
+    assert len(messages) == 2
+    assert "opt-out link" in messages[0]
+    assert "postal address" in messages[1]
+
+
+def test_a_template_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / TEXT).write_bytes("Grüß".encode("latin-1"))
+    with pytest.raises(errors.TemplateError, match="UTF-8"):
+        Renderer(tmp_path).render(mails.FULL)
+    assert "UTF-8" in Renderer(tmp_path).check()[0].message
+
+
+def test_a_folder_that_does_not_exist_is_not_passed_over(tmp_path: Path) -> None:
+    renderer = Renderer(tmp_path / "typo")
+    with pytest.raises(errors.TemplateError, match="typo"):
+        renderer.render(mails.FULL)
+    assert "typo" in str(renderer.check()[0])
+
+
+def test_a_mended_template_works_without_a_new_renderer(tmp_path: Path) -> None:
+    (tmp_path / TEXT).write_text("{{ greeting }", encoding="utf-8")
+    renderer = Renderer(tmp_path)
+    with pytest.raises(errors.TemplateError):
+        renderer.render(mails.FULL)
+    (tmp_path / TEXT).write_text("{{ greeting }}", encoding="utf-8")
+    assert renderer.render(mails.FULL).text == "Hello Jane,\n"
+
+
+def test_only_html_is_escaped(tmp_path: Path) -> None:
+    (tmp_path / TEXT).write_text("{{ owner_name }}", encoding="utf-8")
+    (tmp_path / HTML).write_text("{{ owner_name }}", encoding="utf-8")
+    renderer = Renderer(tmp_path)
+    content = mails.with_reasons()
+    mail = renderer.render(mails.replace(content, owner_name="Tom & Ann <x>"))
+    assert mail.text == "Tom & Ann <x>\n"
+    assert mail.html == "Tom &amp; Ann &lt;x&gt;"
+
+
+def test_one_renderer_serves_many_threads(renderer: Renderer) -> None:
+    wanted = renderer.render(mails.FULL)
+    fresh, seen = Renderer(), []
+    threads = [threading.Thread(target=lambda: seen.append(fresh.render(mails.FULL))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [wanted] * 8
