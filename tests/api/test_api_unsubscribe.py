@@ -81,7 +81,7 @@ def test_the_page_says_who_writes_about_what_and_from_where(service: Service):
     text = service.request("GET", "/u/known-token").text
 
     assert "You get email from Acme &lt;Realty&gt; &amp; Sons about 12 Oak St, Springfield." in text
-    assert "<address>Acme &lt;Realty&gt; &amp; Sons<br>1 Main St<br>Springfield IL 62701</address>" in text
+    assert "<address>1 Main St<br>Springfield IL 62701</address>" in text
 
 
 def test_the_page_works_without_script_and_reads_well_aloud(service: Service):

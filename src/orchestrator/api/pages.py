@@ -19,7 +19,7 @@ _STYLE = (
     "button{font:inherit;font-weight:600;min-height:3rem;padding:.5rem 1.5rem;border:0;border-radius:6px;"
     "color:#fff;background:#005c91;cursor:pointer}"
     "button:focus{outline:3px solid #18202c;outline-offset:3px}"
-    "footer{margin-top:2.5rem;font-size:.9375rem;color:#556070}"
+    "footer{margin-top:2.5rem;font-size:.9375rem;color:#556070}address{font-style:normal}"
     "@media(prefers-color-scheme:dark){body{color:#e4e9f2;background:#0f172a}"
     "button{color:#06263d;background:#74bdec}button:focus{outline-color:#e4e9f2}footer{color:#9eabc0}}"
 )
@@ -62,7 +62,7 @@ def unsubscribe_question(known: Mapping[str, Any]) -> HTMLResponse:
         f"<p>You get email from {company}{why}. Press the button and no more will come.</p>\n"
         '<form method="post">\n<input type="hidden" name="List-Unsubscribe" value="One-Click">\n'
         '<button type="submit">Unsubscribe</button>\n</form>\n'
-        + (f"<footer>\n<address>{company}<br>{lines}</address>\n</footer>\n" if postal else ""),
+        + (f"<footer>\n<address>{lines}</address>\n</footer>\n" if postal else ""),
     )
 
 
