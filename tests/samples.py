@@ -1,0 +1,65 @@
+"""Records and ids that tests share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestrator import OutreachOrchestrator
+from orchestrator.bootstrap import Parts
+from orchestrator.clock import Clock
+from orchestrator.domain.message import Outcome, OutgoingMail
+from orchestrator.repository import OutreachRepository
+from orchestrator.transports.fake import FakeTransport
+
+TENANT = "7d9f1c52-3a44-4c0f-9d3e-0f3b6a1c2d10"
+OTHER_TENANT = "0b8e6f0a-94f6-4c39-8a77-5a6d8f1e2c33"
+MEMO_URL = "https://memo.example.com/114-maple-street.pdf"
+SCORE: dict[str, Any] = {
+    "score": 82,
+    "reasons": [
+        {"feature": "rents", "weight": 0.6, "direction": "positive", "note": "Rents nearby rose 4% in a year"},
+        {"feature": "roof", "weight": 0.4, "direction": "positive", "note": "New roof in 2021"},
+        {"feature": "plumbing", "weight": 0.2, "direction": "negative", "note": "No plumbing permit since 1987"},
+    ],
+}
+
+
+def new_uuid() -> str:
+    return str(uuid.uuid4())
+
+
+def property_record(email: str = "owner@owners.test", *, number: int = 114, id_: str | None = None) -> dict[str, Any]:
+    """A property in public-record style, with a new id unless one is given."""
+    return {
+        "id": id_ or new_uuid(),
+        "owner": {"name": "SAMPLE, SARAH A", "email": email},
+        "address": {"line1": f"{number} Maple Street", "city": "Dayton", "state": "OH", "zip": "45402"},
+        "attrs": {"beds": 3, "baths": 2, "sqft": 1480, "year_built": 1954},
+    }
+
+
+def item(email: str = "owner@owners.test", **more: Any) -> dict[str, Any]:
+    """One item of `create_campaigns`."""
+    return {"property_record": property_record(email), "score_result": SCORE, "memo_url": MEMO_URL, **more}
+
+
+@contextmanager
+def facade(
+    repository: OutreachRepository,
+    handler: Callable[[OutgoingMail], Outcome] | None = None,
+    *,
+    clock: Clock | None = None,
+    pause: Callable[[float], object] = lambda _: None,
+    **settings: Any,
+) -> Iterator[tuple[OutreachOrchestrator, FakeTransport]]:
+    """An orchestrator whose mails go to a fake transport; `handler` decides each outcome."""
+    transport = FakeTransport(handler)
+    parts = Parts(transport=transport, clock=clock, pause=pause)
+    orchestrator = OutreachOrchestrator(
+        repository, "SG.test.key", "team@sender.test", "Sample Realty", parts=parts, **settings
+    )
+    with orchestrator:
+        yield orchestrator, transport
