@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -55,6 +56,17 @@ def test_one_connection_carries_mail_and_other_requests_in_any_order(bench: Star
     statuses += [client.send().status, client.call("GET", "/sandbox/api/truth").status]
     assert statuses == [200, 202, 404, 202, 200]
     assert client.connection.sock is connection
+
+
+def test_a_chunked_body_is_taken_too(bench: Start):
+    made = bench()
+    raw = json.dumps(mail()).encode()
+    head = {"Authorization": "Bearer SG.x", "Content-Type": "application/json"}
+    made.client.connection.request("POST", "/v3/mail/send", iter([raw[:50], raw[50:]]), head)
+    answer = made.client.connection.getresponse()
+    assert (answer.status, answer.read()) == (202, b"")
+    assert answer.getheader("server") == "nginx"
+    assert made.client.send().status == 202
 
 
 def test_a_body_in_many_pieces_is_read_whole(bench: Start):

@@ -154,6 +154,18 @@ def test_what_waited_while_stopped_is_posted_after_the_next_start(receiver: Rece
     assert Counter(receiver.kinds()) == Counter(processed=1, delivered=1)
 
 
+def test_the_webhook_can_be_named_later_and_changed(receiver: Receiver):
+    with Sandbox(SandboxConfig(flush_interval=0.01, speed=1000)) as sandbox:
+        sandbox.accept(mail("drop@x.com"))
+        assert sandbox.settle(5)["settled"]
+        sandbox.post_to(receiver.url)
+        with pytest.raises(errors.ConfigurationError):
+            sandbox.post_to("ftp://x")
+        sandbox.accept(mail("a@x.com"))
+        assert sandbox.settle(5)["acknowledged"] == 2
+    assert sorted(receiver.kinds()) == ["delivered", "processed"]
+
+
 def test_the_integration_test_posts_one_event_of_each_kind(bench: Start, receiver: Receiver):
     made = bench()
     assert made.client.call("POST", "/v3/user/webhooks/event/test", {"url": receiver.url}).status == 204

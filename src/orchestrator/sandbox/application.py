@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from orchestrator import errors
 from orchestrator.sandbox.answers import JsonAnswer, failure
-from orchestrator.sandbox.control_api import control_routes
+from orchestrator.sandbox.control_api import PREFIX, control_routes
 from orchestrator.sandbox.protocol import EXTENSION, reset
 from orchestrator.sandbox.send_api import COMMON, MAX_BYTES, UNAUTHORIZED, SendApi, Verdict, too_large
 from orchestrator.sandbox.suppression_api import suppression_routes
@@ -102,6 +102,19 @@ def _account_routes(sandbox: Sandbox) -> list[Route]:
     ]
 
 
+async def _index(request: Request) -> Response:
+    """Tell whoever opens the base address what this is."""
+    return JsonAnswer(
+        {
+            "service": "SendGrid look-alike; no mail leaves this process",
+            "send": "POST /v3/mail/send",
+            "messages": f"GET {PREFIX}/messages",
+            "faults": f"GET, PUT {PREFIX}/faults",
+            "truth": f"GET {PREFIX}/truth",
+        }
+    )
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return failure(status, _NAMES.get(status, "internal server error"))
@@ -116,6 +129,6 @@ def create_application(sandbox: Sandbox) -> Starlette:
     api = SendApi(sandbox)
     guarded = [_guarded(api, route) for route in (*_account_routes(sandbox), *suppression_routes(sandbox))]
     return Starlette(
-        routes=[Route("/v3/mail/send", MailSend(api)), *guarded, *control_routes(sandbox)],
+        routes=[Route("/", _index), Route("/v3/mail/send", MailSend(api)), *guarded, *control_routes(sandbox)],
         exception_handlers={HTTPException: _http_error, errors.OrchestratorError: _caller_error},
     )

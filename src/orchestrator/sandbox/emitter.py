@@ -148,6 +148,14 @@ class Emitter:
             thread.join()
         self._threads = []
 
+    def configure(self, config: SandboxConfig) -> None:
+        """Go on with other settings; the threads are restarted when they run."""
+        running = self._running
+        self.stop()
+        self._config = config
+        if running:
+            self.start()
+
     def clear(self) -> None:
         """Forget everything still to come and every count."""
         with self._state:

@@ -12,12 +12,10 @@ from orchestrator import clock as clocks
 from orchestrator import errors
 from orchestrator.sandbox import happenings, ids, outcomes
 from orchestrator.sandbox.config import SandboxConfig
-from orchestrator.sandbox.emitter import Emitter
 from orchestrator.sandbox.faults import Faults
 from orchestrator.sandbox.message import Message
 from orchestrator.sandbox.outcomes import Step
-from orchestrator.sandbox.poster import Poster
-from orchestrator.sandbox.signing import Signer
+from orchestrator.sandbox.reporting import Reporter
 from orchestrator.sandbox.store import MessageStore
 from orchestrator.sandbox.suppressions import Suppressions
 from orchestrator.sandbox.truth import Truth
@@ -51,23 +49,29 @@ class Sandbox:
         self.faults = Faults(self.config.seed)
         self.suppressions = Suppressions()
         self._clock = clock or clocks.SystemClock()
-        self._signer = Signer()
         self._store = MessageStore(self.config.max_messages)
         self._truth = Truth()
         self._ids = ids.MessageIds()
         self._numbers = itertools.count(1)
-        self._emitter = Emitter(self.config, self._poster)
-        if self.config.webhook_url is not None:
-            self._poster().close()
+        self._reporter = Reporter(self.config, self.faults, self._truth, self.unix_time)
+        self._emitter = self._reporter.emitter
 
     @property
     def public_key(self) -> str:
         """The webhook's verification key, as SendGrid shows it (base64 DER SubjectPublicKeyInfo)."""
-        return self._signer.public_key
+        return self._reporter.signer.public_key
 
     def rotate_key(self) -> str:
         """Make a new key pair and return its public key; batches posted from now on carry the new signature."""
-        return self._signer.rotate()
+        return self._reporter.signer.rotate()
+
+    def post_to(self, webhook_url: str | None) -> None:
+        """Post events to another webhook from now on; None posts nowhere. What still waits goes to the new one.
+
+        Raises:
+            errors.ConfigurationError: it is not an http or https address; then nothing has changed.
+        """
+        self.config = self._reporter.redirect(webhook_url)
 
     @cached_property
     def app(self) -> ASGIApp:
@@ -153,7 +157,7 @@ class Sandbox:
             message.events.append(event)
             self._truth.happened(message, happening.letter)
             self._suppress(message, happening, event)
-            self._report(message, event)
+            self._reporter.report(message, event)
             events.append(event)
         return events
 
@@ -167,45 +171,6 @@ class Sandbox:
             self.suppressions.leave_group(event["asm_group_id"], message.email)
         elif happening.event == "group_resubscribe":
             self.suppressions.rejoin_group(event["asm_group_id"], message.email)
-
-    def _report(self, message: Message, event: dict[str, Any]) -> None:
-        """Give the event to the emitter, as the webhook faults will have it: late, twice, or not at all."""
-        shard = (message.number + ("smtp-id" in event)) % self.config.shards
-        if not self.faults.active:
-            self._emitter.emit(event, shard)
-            return
-        copies = list(self._copies(event))
-        self._truth.posted(message, len(copies))
-        for delay, copy in copies:
-            if delay:
-                self._emitter.schedule([(delay, partial(self._emitter.emit, copy, (shard + 1) % self.config.shards))])
-            else:
-                self._emitter.emit(copy, shard)
-
-    def _copies(self, event: dict[str, Any]) -> Iterator[tuple[float, dict[str, Any]]]:
-        """Yield what is posted for one event, each with its delay in seconds."""
-        faults, pause = self.faults, 2 * self.config.flush_interval
-        dropped = event["event"] == "processed" and faults.hits("drop_processed")
-        if dropped or faults.hits("withhold"):
-            return
-        delay = faults["delay"]
-        if faults.hits("reorder"):
-            delay += pause * (1 + faults.draw("reorder"))
-        yield delay, event
-        if faults.hits("duplicate_same_id"):
-            yield delay + pause, event
-        if faults.hits("duplicate_new_id"):
-            yield delay + pause, {**event, "sg_event_id": ids.random_id()}
-        if faults.hits("unknown_event"):
-            self._emitter.emit({**event, "event": "future_event", "sg_event_id": ids.random_id()}, 0)
-
-    def _sign(self, body: bytes) -> tuple[str, str]:
-        timestamp = str(self.unix_time())
-        signed = body + b" " if self.faults.hits("bad_signature") else body
-        return timestamp, self._signer.sign(timestamp, signed)
-
-    def _poster(self) -> Poster:
-        return Poster(self.config.webhook_url or "", self._sign, self.config.webhook_timeout)
 
     def act(self, message_id: str | None, action: str, **options: Any) -> list[dict[str, Any]]:
         """Let something happen to a mail now, and return the events it made (none when it was not tracked).

@@ -55,7 +55,7 @@ class _Record:
         self.campaign_id = message.custom_args.get("campaign_id")
         self.tenant_id = message.custom_args.get("tenant_id")
         self.accepted = 0
-        self.message_ids: tuple[str, ...] = ()
+        self.message_ids: list[str] = []
         self.log = ""
         self.duplicates = 0
         self.suppressed_events = 0
@@ -98,7 +98,7 @@ class Truth:
                 if record is None:
                     record = self._records[key] = _Record(message)
                 record.accepted += 1
-                record.message_ids += (message.id,)
+                record.message_ids.append(message.id)
 
     def happened(self, message: Message, letter: str) -> None:
         """Book one happening; `letter` is that of its row in HAPPENINGS."""

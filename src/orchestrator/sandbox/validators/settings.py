@@ -64,8 +64,9 @@ def switches(payload: JSON) -> Iterator[Problem]:
         given = payload.get(group)
         if not given:
             continue
-        for name in names:
-            yield from _setting(given.get(name) or {}, group, name)
+        for name, setting in given.items():
+            if setting and name in names:
+                yield from _setting(setting, group, name)
     yield from _bypasses(payload.get("mail_settings") or {})
 
 

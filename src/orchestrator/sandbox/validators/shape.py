@@ -43,9 +43,8 @@ _STRING_MAPS = ("custom_args", "substitutions")
 def _fits(value: Any, types: dict[str, type]) -> bool:
     if type(value) is not dict:
         return False
-    for name, wanted in types.items():
-        found = value.get(name)
-        if found is not None and type(found) is not wanted:
+    for name, found in value.items():
+        if found is not None and type(found) is not types.get(name, type(found)):
             return False
     return True
 
