@@ -328,7 +328,8 @@ def test_a_web_address_is_taken_as_it_is(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", None, "memo.pdf", "/memo.pdf", "//host/memo", "javascript:alert(1)", "JAVASCRIPT://x/%0aalert(1)", "data:text/html,x",
+    ["", None, "memo.pdf", "/memo.pdf", "//host/memo", "javascript:alert(1)", "JAVASCRIPT://x/%0aalert(1)",
+     "data:text/html,x",
      "ftp://host/memo", "file:///etc/passwd", "https://", "https:///memo", "https://a b/", "https://x/\r\nBcc:",
      "https://x/\x00",
      "https://x/\u202e", "https://x:99999/", "https://[::1/", "https://good.test@evil.test/", "https:\\\\evil.test",

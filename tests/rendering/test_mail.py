@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import mails
 import pytest
 
-from orchestrator.rendering import Branding, Renderer, subject_line
+from orchestrator import errors
+from orchestrator.rendering import Branding, MailContent, Renderer, subject_line
 
 ARTEFACTS = re.compile(r"None|nan\b|undefined|\{\{|\{%|\(\)|, ,|,,| ,| \.(?:\s|$)|\.\.|,\.", re.MULTILINE)
 
@@ -232,3 +233,47 @@ def test_the_subject_names_the_street_in_at_most_sixty_characters() -> None:
         "About Building 7, 1204 Northwestern Boulevard, Unit 12B"
     )
     assert len(subject_line("word " * 2000)) < 210
+
+
+@pytest.mark.parametrize(
+    ("content", "missing"),
+    [
+        (mails.with_address(""), "property_record.address.line1"),
+        (replace(mails.FULL, property_record={}), "property_record.address.line1"),
+        (mails.with_reasons(score=None), "score_result.score"),
+        (replace(mails.FULL, score_result={}), "score_result.score"),
+    ],
+)
+def test_no_mail_is_written_without_street_or_score(renderer: Renderer, content: MailContent, missing: str) -> None:
+    with pytest.raises(errors.TemplateError, match=missing):
+        renderer.render(content)
+
+
+@pytest.mark.parametrize("parts", [{}, {"city": "Dayton"}, {"zip": "45402"}, {"state": "OH"}, {"line2": "Unit 2"}])
+def test_an_address_with_missing_parts_leaves_no_stray_commas(renderer: Renderer, parts: dict) -> None:
+    mail = renderer.render(mails.with_address("9 Lot Road", **parts))
+    said = ", ".join(["9 Lot Road", *parts.values()])
+    for part in (Page(mail.html).text, mail.text):
+        assert f"as the owner of {said}." in " ".join(part.split())
+
+
+def test_a_logo_without_a_company_name_still_has_words(renderer: Renderer) -> None:
+    branding = Branding(logo_url="https://brand.sample.test/logo.png")
+    mail = renderer.render(replace(mails.FULL, branding=branding))
+    assert 'alt="Company logo"' in mail.html
+
+
+def test_the_page_begins_with_its_doctype(renderer: Renderer) -> None:
+    mail = renderer.render(mails.FULL)
+    assert mail.html.startswith("<!DOCTYPE html>\n")
+    assert mail.text.startswith("Hello Jane,\n")
+
+
+def test_the_copy_is_short_calm_and_asks_one_question(renderer: Renderer) -> None:
+    letter = renderer.render(mails.FULL).text.split("\n-- \n")[0]
+    prose = re.sub(r"https?://\S+", "", letter)
+    assert 50 <= len(prose.split()) <= 150
+    assert prose.count("?") == 1
+    assert "!" not in prose
+    assert not re.search(r"\b(?:urgent|now|today|free|guarantee\w*|act|final|limited|offer|dear|friend)\b", prose, re.I)
+    assert not re.search(r"\b(?:county|permit office|public records?)\b", renderer.render(mails.BARE).text, re.I)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import mails
@@ -10,6 +12,8 @@ import pytest
 
 from orchestrator import errors
 from orchestrator.rendering import HTML, TEXT, Renderer
+from orchestrator.rendering.content import ReasonLine, variables
+from orchestrator.rendering.palette import Palette
 
 
 def _edited(folder: Path, name: str, old: str, new: str) -> Renderer:
@@ -30,6 +34,18 @@ def test_ejected_templates_give_the_same_mail(tmp_path: Path, renderer: Renderer
     paths = renderer.eject(tmp_path / "mine")
     assert [path.name for path in paths] == [HTML, TEXT]
     assert Renderer(tmp_path / "mine").render(mails.FULL) == renderer.render(mails.FULL)
+
+
+@pytest.mark.parametrize("name", [HTML, TEXT])
+def test_the_list_at_the_head_of_a_template_names_every_variable(tmp_path: Path, renderer: Renderer, name: str) -> None:
+    renderer.eject(tmp_path)
+    head = (tmp_path / name).read_text(encoding="utf-8").split("#}")[0]
+    names = set(re.findall(r"[a-z_0-9]+", head))
+    offered = variables(mails.FULL)
+    assert set(offered) <= names
+    for key in ("address", "bar", "brand"):
+        assert set(offered[key]) <= names
+    assert set(ReasonLine.__slots__) | set(Palette.__slots__) <= names
 
 
 def test_eject_replaces_nothing_unless_forced(tmp_path: Path, renderer: Renderer) -> None:
@@ -98,7 +114,7 @@ def test_a_broken_template_is_named_with_its_line(tmp_path: Path, source: str, l
 def test_check_names_unknown_variables_and_suggests_the_right_one(tmp_path: Path) -> None:
     renderer = _edited(tmp_path, TEXT, "{{ greeting }}", "{{ greting }}")
     (problem,) = renderer.check()
-    assert problem.line == 1
+    assert problem.line == (tmp_path / TEXT).read_text(encoding="utf-8").split("{{ greting }}")[0].count("\n") + 1
     assert "did you mean 'greeting'?" in problem.message
     excerpt, caret = problem.excerpt.splitlines()
     assert caret.index("^") == excerpt.index("greting")
@@ -140,7 +156,7 @@ def test_only_html_is_escaped(tmp_path: Path) -> None:
     (tmp_path / HTML).write_text("{{ owner_name }}", encoding="utf-8")
     renderer = Renderer(tmp_path)
     content = mails.with_reasons()
-    mail = renderer.render(mails.replace(content, owner_name="Tom & Ann <x>"))
+    mail = renderer.render(replace(content, owner_name="Tom & Ann <x>"))
     assert mail.text == "Tom & Ann <x>\n"
     assert mail.html == "Tom &amp; Ann &lt;x&gt;"
 

@@ -81,7 +81,7 @@ def number(value: Any) -> float | None:
 def line(value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"must be text, got {shown(value)}")
     return text.one_line(str(value)) or None
 

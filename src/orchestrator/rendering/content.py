@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator import contracts
+from orchestrator import contracts, errors
 from orchestrator.domain import text
 from orchestrator.rendering.palette import palette
 
@@ -16,7 +16,9 @@ _NOTE_LIMIT = 500
 _NAME_LIMIT = 120
 _SUBJECT_LENGTH = 60
 _SUBJECT_LIMIT = 200
+_RECORDS_FIX = "Pass complete records to send_campaign, or correct the stored ones with update_campaign."
 _BAR = 110  # pixels
+_ALT_LIMIT = 32  # what fits where a logo was not loaded; the full name stands below it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +90,18 @@ def subject_line(line1: str) -> str:
 
 
 def variables(content: MailContent) -> dict[str, Any]:
-    """Return every variable the templates may use."""
+    """Return every variable the templates may use.
+
+    Raises:
+        TemplateError: The records lack the two things no mail can do without, the street and the score.
+    """
     record, result = content.property_record, content.score_result
     address = address_lines(record.get("address") or {})
     reasons = top_reasons(result.get("reasons"))
-    score = _plain(result.get("score"), decimals=1) or "0"
+    score = _plain(result.get("score"), decimals=1)
+    for name, value in (("property_record.address.line1", address["line1"]), ("score_result.score", score)):
+        if not value:
+            raise errors.TemplateError(f"{name} is missing, and no mail can be written without it", fix=_RECORDS_FIX)
     return {
         "subject": subject_line(address["line1"]),
         "preheader": preheader(score, bool(reasons)),
@@ -165,6 +174,7 @@ def brand(branding: Branding) -> dict[str, Any]:
         "tagline": _text(branding.tagline),
         "postal_address": _text(postal).rstrip("."),
         "logo_url": logo if logo.startswith(("https://", "http://")) else "",
+        "logo_alt": f"{company or sender} logo" if 0 < len(company or sender) <= _ALT_LIMIT else "Company logo",
         "logo_width": branding.logo_width,
         "logo_height": branding.logo_height,
     }
