@@ -52,7 +52,7 @@ def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Sequence[str]) ->
     query = sa.select(table.c.id, table.c.campaign_id).where(
         table.c.tenant_id == tenant_id, table.c.id.in_(message_ids)
     )
-    return dict(tx.execute(query).tuples().all())
+    return dict(tx.execute(query).all())
 
 
 def by_sendgrid_id(tx: Transaction, sendgrid_ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:

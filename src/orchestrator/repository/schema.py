@@ -21,6 +21,9 @@ ADVISORY_LOCK = 0x0_07E_AC4
 
 def current(engine: sa.Engine) -> str | None:
     """Return the revision `engine`'s database is at, or None when it has no schema."""
+    url = engine.url
+    if url.get_backend_name() == "sqlite" and not engines.is_memory(url) and not Path(str(url.database)).exists():
+        return None  # looking must not make a file
     with engine.connect() as connection:
         connection = connection.execution_options(reading=True)
         if not sa.inspect(connection).has_table("alembic_version"):

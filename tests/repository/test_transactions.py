@@ -1,0 +1,147 @@
+"""Transactions do on both databases what the services rely on."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator.clock import ManualClock, new_id
+from orchestrator.domain.campaign import OutreachStatus
+from orchestrator.domain.events import SuppressionReason
+from orchestrator.repository import OutreachRepository, addresses, events, instance, outbox, statistics
+from orchestrator.repository.engine import Refused
+from orchestrator.services import campaigns as creating
+from tests import samples
+
+T = samples.TENANT
+
+
+def test_a_block_that_raises_leaves_nothing(repository: OutreachRepository) -> None:
+    with pytest.raises(RuntimeError, match="half way"), repository.transaction() as tx:
+        instance.keep_first(tx, "name", "value")
+        raise RuntimeError("half way")
+    with repository.reading() as tx:
+        assert instance.get(tx, "name") is None
+
+
+def test_the_first_kept_value_stays(repository: OutreachRepository) -> None:
+    with repository.transaction() as tx:
+        assert instance.keep_first(tx, "secret", "one") == "one"
+        assert instance.keep_first(tx, "secret", "two") == "one"
+
+
+def test_read_modify_write_by_many_threads_loses_no_update(repository: OutreachRepository) -> None:
+    def add() -> None:
+        for _ in range(20):
+            with repository.transaction() as tx:
+                statistics.count(tx, {(T, OutreachStatus.SENT): 1})
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with repository.reading() as tx:
+        assert statistics.by_status(tx, T) == {"sent": 160}
+
+
+def test_times_come_back_as_they_went_in(repository: OutreachRepository) -> None:
+    moment = datetime(2026, 7, 4, 12, 30, 15, 123456, tzinfo=UTC)
+    clock = ManualClock(moment.astimezone(tz=None))
+    with repository.transaction() as tx:
+        found = creating._insert(tx, T, [(0, creating.draft(clock, T, samples.item(scheduled_at=moment)))])
+    campaign = found[0][1]
+    with repository.reading() as tx:
+        stored = creating.campaigns.get(tx, (T, campaign.id))
+    assert stored == campaign
+    assert stored is not None
+    assert stored.next_send_at == moment
+    assert stored.next_send_at.utcoffset() == timedelta(0)
+
+
+def test_the_transactions_time_stands_still_and_an_injected_clock_wins(dsn: str) -> None:
+    clock = ManualClock()
+    repository = OutreachRepository(dsn, clock=clock)
+    with repository.transaction() as tx:
+        first = tx.now()
+        clock.advance(timedelta(hours=1))
+        assert tx.now() == first
+    with repository.transaction() as tx:
+        assert tx.now() == first + timedelta(hours=1)
+    repository.close()
+
+
+def test_without_an_injected_clock_the_databases_time_is_used(repository: OutreachRepository) -> None:
+    with repository.transaction() as tx:
+        assert abs(tx.now() - datetime.now(UTC)) < timedelta(minutes=1)
+        assert tx.now().utcoffset() == timedelta(0)
+
+
+def test_data_the_database_refuses_costs_only_itself(repository: OutreachRepository) -> None:
+    with repository.transaction() as tx:
+        instance.keep_first(tx, "before", "kept")
+        refused = tx.alone(lambda: instance.keep_first(tx, "bad", object()))  # type: ignore[arg-type]
+        assert isinstance(refused, Refused)
+        assert refused.reason
+        assert tx.alone(lambda: instance.keep_first(tx, "after", "kept too")) == "kept too"
+    with repository.reading() as tx:
+        assert (instance.get(tx, "before"), instance.get(tx, "bad"), instance.get(tx, "after")) == (
+            "kept", None, "kept too",
+        )  # fmt: skip
+
+
+def test_locking_an_address_makes_it_and_the_first_suppression_stays(repository: OutreachRepository) -> None:
+    key = (T, "owner@owners.test")
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    with repository.transaction() as tx:
+        addresses.lock(tx, [key, key, (samples.OTHER_TENANT, "owner@owners.test")])
+        addresses.suppress(tx, key, reason=SuppressionReason.UNSUBSCRIBE, source="link", at=now)
+        addresses.suppress(tx, key, reason=SuppressionReason.BOUNCE, source="webhook", at=now + timedelta(days=1))
+    with repository.reading() as tx:
+        found = addresses.get_many(tx, [key, (samples.OTHER_TENANT, "owner@owners.test")])
+    assert found[key].suppression_reason is SuppressionReason.UNSUBSCRIBE
+    assert found[key].suppressed_at == now
+    assert found[samples.OTHER_TENANT, "owner@owners.test"].suppressed_at is None
+
+
+def _event(campaign_id: str, **columns: object) -> events.OutreachEvent:
+    row: dict[str, object] = {
+        "id": new_id(), "tenant_id": T, "campaign_id": campaign_id, "event_type": "opened", "event_data": {"a": 1},
+        "occurred_at": datetime(2026, 3, 2, tzinfo=UTC), "received_at": datetime(2026, 3, 2, tzinfo=UTC),
+        "dedupe_key": new_id(),
+    }  # fmt: skip
+    return events.OutreachEvent(**(row | columns))  # type: ignore[arg-type]
+
+
+def test_an_event_is_stored_once_by_content_and_once_by_sendgrids_id(repository: OutreachRepository) -> None:
+    with repository.transaction() as tx:
+        ((_, campaign, _),) = creating._insert(tx, T, [(0, creating.draft(ManualClock(), T, samples.item()))])
+        first = _event(campaign.id, dedupe_key="same", sg_event_id="one")
+        assert events.insert_new(tx, [first]) == {first.id}
+        redelivered = _event(campaign.id, dedupe_key="same", sg_event_id="two")
+        same_id = _event(campaign.id, dedupe_key="other", sg_event_id="one")
+        without_id = [_event(campaign.id), _event(campaign.id)]
+        stored = events.insert_new(tx, [redelivered, same_id, *without_id])
+        assert stored == {event.id for event in without_id}
+
+
+def test_two_relays_never_hold_the_same_event_and_a_dead_ones_come_back(dsn: str) -> None:
+    clock = ManualClock()
+    repository = OutreachRepository(dsn, clock=clock)
+    written = [{"id": new_id(), "type": "event.outreach.sent"} for _ in range(5)]
+    with repository.transaction() as tx:
+        outbox.add(tx, T, written)
+    with repository.transaction() as tx:
+        first = outbox.claim(tx, 3, timedelta(seconds=30))
+    with repository.transaction() as tx:
+        second = outbox.claim(tx, 10, timedelta(seconds=30))
+        outbox.mark_published(tx, [event["id"] for event in second])
+    assert first + second == written
+    clock.advance(timedelta(seconds=31))
+    with repository.transaction() as tx:
+        assert outbox.claim(tx, 10, timedelta(seconds=30)) == first
+        outbox.mark_published(tx, [event["id"] for event in first])
+        assert outbox.count_unpublished(tx) == 0
+    repository.close()
