@@ -43,7 +43,8 @@ def test_a_given_name_is_used_when_the_record_leaves_no_doubt(owner: str, said: 
         "SMITH, MARY ANN", "Mary Kay",
         "Oak Tree LLC", "OAK TREE L.L.C.", "ACME, INC", "SMITH FAMILY REV TR", "SMITH, JOHN TRUSTEE", "SMITH, JOHN TR",
         "EST OF SMITH, JOHN", "ESTATE OF JOHN SMITH", "HEIRS OF SMITH, JOHN", "SMITH, JOHN L/E", "SMITH, JOHN C/O BANK",
-        "CITY OF DAYTON", "Virginia Beach", "First Bank", "Habitat Builders", "Owner Unknown", "UNITED STATES",
+        "CITY OF DAYTON", "Virginia Beach", "First Bank", "Carol Stream", "Crystal Lake",
+        "FAITH LUTHERAN, GRACE", "Habitat Builders", "Owner Unknown", "UNITED STATES",
         "SMITH, JOHN 3RD 1/2 INT", "SMITH, JOHN2", "Sarah <b>", "Sarah Jones\r\nBcc: x@evil.test", "大卫 王",
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ _SEVERAL = re.compile(
     r"&|\+|;|/|%|\band\b|\bor\b|\bet\s?(?:al|ux|vir)\b|\bh/?w\b|\bjt(?:rs|wros)?\b|\bjoint\b|\btenants\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
+_NO_SURNAMES = names.SUFFIXES | names.SECOND_HALVES | names.PLACES
 _NAME_LIMIT = 100
 
 
@@ -93,7 +94,7 @@ def _given_in_front(name: str) -> str | None:
     if len(words) != 2 or any(not word[:1].isupper() or word.isupper() for word in words):
         return None
     given, surname = words
-    known = _folded(given) in names.GIVEN and _folded(surname) not in names.SUFFIXES | names.SECOND_HALVES
+    known = _folded(given) in names.GIVEN and _folded(surname) not in _NO_SURNAMES
     return given if known and len(surname.rstrip(".")) > 1 else None
 
 

@@ -84,21 +84,36 @@ SUFFIXES = _words(
 #: Words that make an owner an organisation, a trust, an estate or a public body.
 NO_PERSON = _words(
     """
-    acres agency apartments apts assn assoc associates association assocs attn auth authority bancorp bank
-    bishop board borough builders building bureau c/o capital care cemetery center centre chapel charitable
-    church city club co college commission commissioners common communities community company condo condominium
-    condominiums conservancy construction contractors coop cooperative corp corporation council county credit
-    dba decd deceased decedent department dept developers development diocese dist district endowment enterprise
-    enterprises equities equity est estate estates exec executor executors executrix family farm farms fbo
-    federal fellowship fha finance financial foundation fund gmbh government group guardian habitat heir heirs
-    hoa holding holdings homeowners homes hospital housing inc incorporated industries institute insurance
-    international invest investment investments investors irrev irrevocable islamic l/e land lands leasing
-    lender lending life limited living llc llp lodge lp lt ltd management mgmt ministries ministry mortgage
-    mosque municipal municipality museum national nominee owner owners parish park partners partnership pc
-    personal plan pllc post prop properties property public railroad railway ranch realty redevelopment rental
-    rentals representative residence residential resources retirement rev revoc revocable savings school schools
-    services society state survivor survivors synagogue synod temple title town township tr trs trst trust
-    trustee trustees trusts ttee ttees union united university unknown usa utilities utility ventures village
-    water worship
+    acres adventist agency apartments apostolic apts assembly assn assoc associates association assocs attn auth
+    authority auto bancorp bank baptist bishop board borough builders building bureau c/o capital care catholic
+    cemetery center centre chapel charitable christ church city cleaning club co college commission
+    commissioners common communities community company condo condominium condominiums congregation
+    congregational conservancy construction consulting contractors coop cooperative corp corporation council
+    county credit dba decd deceased decedent department dept design designs developers development diocese dist
+    district endowment enterprise enterprises equities equity est estate estates evangelical exec executor
+    executors executrix family farm farms fbo federal fellowship fha finance financial foundation fund garage
+    gmbh government group guardian habitat heir heirs hoa holding holdings homeowners homes hospital hotel
+    housing iglesia inc incorporated industries inn institute insurance international invest investment
+    investments investors irrev irrevocable islamic jehovah l/e land lands leasing lender lending life limited
+    living llc llp lodge logistics lp lt ltd lutheran management market marketing media methodist mgmt
+    ministerio ministries ministry mortgage mosque motel motors municipal municipality museum national nominee
+    orthodox owner owners parish park partners partnership pc pentecostal personal plan pllc plumbing post
+    presbyterian prop properties property public railroad railway ranch realty redevelopment rental rentals
+    representative residence residential resources restaurant retirement rev revoc revocable roofing salon
+    savings school schools services shop society solutions state storage store studio studios supply survivor
+    survivors synagogue synod systems technologies temple title town township tr transport trs trst trucking
+    trust trustee trustees trusts ttee ttees union united university unknown usa utilities utility ventures
+    village water worship
+    """
+)
+#: After a given name these more often make a town or a building than a person: Carol Stream, Sandy Springs.
+PLACES = _words(
+    """
+    arms avenue beach bluff bluffs bridge brook canyon cliffs coast corner corners court cove creek crest
+    crossing dale falls fields forest garden gardens glen green grove harbor haven heights hill hills hollow
+    island islands junction key knoll lake lakes landing lane lodge lofts manor meadow meadows mesa mill mills
+    mound mount mountain oaks orchard pass pines place plains plaza point pond port prairie rapids ridge river
+    road rock run sands shore shores spring springs square stream street summit terrace towers trace trail
+    tuesday vale valley view villa villas vista walk way woods
     """
 )
