@@ -177,6 +177,10 @@ def test_acting_takes_options_and_explains_mistakes(bench: Start):
         act(x_message_id, "explode")
     with pytest.raises(errors.ValidationError, match="no message 'none'; the newest 5000 are kept"):
         act("none", "open")
+    with pytest.raises(errors.ValidationError, match="times: must be a whole number from 1 to 100"):
+        act(x_message_id, "defer", times="3")
+    answer = made.client.call("POST", f"/sandbox/api/messages/{x_message_id}/act", {"action": "open", "resaon": "x"})
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "resaon")
     answer = made.client.call("POST", "/sandbox/api/messages/none/act", {"action": "open"})
     assert (answer.status, answer.json["errors"][0]["field"]) == (400, "message_id")
 
@@ -207,6 +211,9 @@ def test_faults_are_turned_over_http(bench: Start):
     assert client.send().status == 401
     assert client.call("PUT", "/sandbox/api/faults", {"latency_ms": 1}).json["credits"] == 0
     assert client.call("PUT", "/sandbox/api/faults", {"nonsense": 1}).status == 400
+    assert client.call("PUT", "/sandbox/api/faults", [1]).status == 400
+    assert client.call("GET", "/sandbox/api/faults").json["latency_ms"] == 1
+    assert client.call("PATCH", "/sandbox/api/faults", {"credits": 0.5}).json["latency_ms"] == 1
     assert client.call("DELETE", "/sandbox/api/faults").json["latency_ms"] == 0
 
 

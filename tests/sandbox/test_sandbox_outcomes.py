@@ -138,6 +138,14 @@ def test_categories_come_back_as_a_list_or_a_bare_string(bench: Start, receiver:
     assert receiver.one("delivered")["category"] == ["memo", "2026"]
 
 
+def test_template_and_pool_are_echoed_and_a_template_mail_can_be_opened(bench: Start, receiver: Receiver):
+    made = bench()
+    made.client.send(mail("open@x.com", template_id="d-1", content=None, ip_pool_name="warm"))
+    made.settle()
+    assert receiver.one("processed")["pool"] == {"name": "warm", "id": 1}
+    assert receiver.one("open")["sg_template_id"] == "d-1"
+
+
 def test_a_message_id_of_the_senders_own_becomes_the_smtp_id(bench: Start, receiver: Receiver):
     made = bench()
     made.client.send(mail(headers={"Message-Id": "<mine@sender.example>"}))

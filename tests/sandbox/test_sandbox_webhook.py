@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -113,6 +115,34 @@ def test_a_redirect_is_a_refusal_and_is_not_followed(bench: Start, receiver: Rec
     made.client.send()
     assert made.settle()["refused"] == 2
     assert {post.path for post in receiver.posts} == {"/hook"}
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_no_refusal():
+    """The other side answers, keeps the connection by its words, and closes it."""
+    posts: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while len(posts) < 3:
+                connection, _ = listening.accept()
+                with connection, connection.makefile("rb") as incoming:
+                    head = iter(incoming.readline, b"\r\n")
+                    length = next(
+                        int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")
+                    )
+                    list(head)
+                    posts.append(incoming.read(length))
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        with Sandbox(SandboxConfig(webhook_url=url, flush_interval=0.01, posts_in_flight=1)) as sandbox:
+            for _ in range(3):
+                sandbox.accept(mail("drop@x.com"))
+                report = sandbox.settle(5)
+        thread.join(5)
+    assert (report["refused"], report["acknowledged"], len(posts)) == (0, 3, 3)
 
 
 def test_a_batch_is_given_up_after_the_last_retry(bench: Start, receiver: Receiver):

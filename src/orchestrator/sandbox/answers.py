@@ -26,17 +26,20 @@ def failure(status: int, message: str, field: str | None = None) -> Response:
     return Response(errors_body((message, field)), status, dict(COMMON), "application/json")
 
 
-async def body_of(request: Request) -> Any:
-    """Return the decoded JSON body; an empty body is an empty object.
+async def body_of(request: Request) -> dict[str, Any]:
+    """Return the decoded JSON object; an empty body is an empty object.
 
     Raises:
-        errors.MalformedPayload: the body is not JSON.
+        errors.MalformedPayload: the body is not a JSON object.
     """
     raw = await request.body()
     try:
-        return orjson.loads(raw) if raw else {}
+        body = orjson.loads(raw) if raw else {}
     except orjson.JSONDecodeError as problem:
-        raise errors.MalformedPayload(f"The body is not JSON: {problem}") from problem
+        raise errors.MalformedPayload(f"The body is not JSON: {problem}.") from problem
+    if not isinstance(body, dict):
+        raise errors.MalformedPayload("The body is not a JSON object.")
+    return body
 
 
 def integer(request: Request, name: str, default: int | None = None) -> int | None:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from orchestrator import errors
 from orchestrator.sandbox.answers import JsonAnswer, body_of, failure, integer
+from orchestrator.sandbox.faults import DEFAULTS
 
 if TYPE_CHECKING:
     from orchestrator.sandbox.message import Message
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 PREFIX = "/sandbox/api"
 MAX_PAGE, DEFAULT_PAGE = 500, 50
 MAX_WAIT = 60.0  # seconds
+ACT_OPTIONS = ("group_id", "index", "ip", "part", "reason", "response", "status", "times", "type", "url", "useragent")
 
 
 def summary(message: Message) -> dict[str, Any]:
@@ -86,7 +88,10 @@ def _message_routes(sandbox: Sandbox) -> list[Route]:
     async def act(request: Request) -> Response:
         wish = await body_of(request)
         message_id = request.path_params.get("id")
-        events = await run_in_threadpool(lambda: sandbox.act(message_id, wish.pop("action", ""), **wish))
+        options = {name: value for name, value in wish.items() if name != "action"}
+        if unknown := set(options) - set(ACT_OPTIONS):
+            raise errors.ValidationError(min(unknown), f"unknown option; there are {', '.join(ACT_OPTIONS)}")
+        events = await run_in_threadpool(lambda: sandbox.act(message_id, str(wish.get("action", "")), **options))
         return JsonAnswer({"events": events})
 
     return [
@@ -103,9 +108,7 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
-            wish = await body_of(request)
-            sandbox.faults.clear()
-            sandbox.faults.set(**wish)
+            sandbox.faults.set(**{**DEFAULTS, **await body_of(request)})
         elif request.method == "PATCH":
             sandbox.faults.set(**await body_of(request))
         elif request.method == "DELETE":

@@ -56,7 +56,8 @@ def visitor_ip(email: str) -> str:
 
 def _processed(message: Message, options: Options) -> dict[str, Any]:
     send_at = message.personalization.get("send_at") or message.payload.get("send_at")
-    return {"send_at": send_at or 0}
+    pool = message.payload.get("ip_pool_name")
+    return {"send_at": send_at or 0, **({"pool": {"name": pool, "id": 1}} if pool else {})}
 
 
 def _deferred(message: Message, options: Options) -> dict[str, Any]:
@@ -200,6 +201,9 @@ def event_of(happening: Happening, message: Message, options: Options, timestamp
         event["smtp-id"] = message.smtp_id
     if message.categories:
         event["category"] = _category(message, happening.event)
+    if message.template_id:
+        event["sg_template_id"] = message.template_id
+        event["sg_template_name"] = "Version 1"
     if message.group_id is not None and "asm_group_id" not in event:
         event["asm_group_id"] = message.group_id
     return event

@@ -65,7 +65,8 @@ class Message:
 
     @property
     def subject(self) -> str | None:
-        return self.personalization.get("subject") or self.payload.get("subject")
+        subject = self.personalization.get("subject") or self.payload.get("subject")
+        return self._substituted(subject) if subject else None
 
     @property
     def sender(self) -> dict[str, Any]:
@@ -94,6 +95,10 @@ class Message:
         for tag, value in (self.personalization.get("substitutions") or {}).items():
             text = text.replace(tag, value)
         return text
+
+    @property
+    def template_id(self) -> str | None:
+        return self.payload.get("template_id")
 
     def tracks(self, what: str) -> bool:
         """Say whether `what` (``open`` or ``click``) is tracked; the account's own default is on."""

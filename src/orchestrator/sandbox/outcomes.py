@@ -151,7 +151,8 @@ def expand(step: Step, message: Message) -> list[tuple[str, dict[str, Any]]]:
     if action == "click" and "url" not in options:
         links = message.links()
         return [("click", {**_target(links[0]), **options})] if links else []
-    if action.endswith("open") and not (message.tracks("open") and message.body("text/html")):
+    has_pixel = message.tracks("open") and (message.body("text/html") or message.template_id)
+    if action.endswith("open") and not has_pixel:
         return []
     return [(action, options)]
 

@@ -49,15 +49,13 @@ class Poster:
         kept = self._connection.sock is not None
         try:
             return self._attempt(body, headers)
+        except ConnectionError as failure:
+            self._connection.close()
+            # A kept connection may have been closed by the other side meanwhile; that says nothing about the webhook.
+            return self.post(body) if kept else _told(failure)
         except (OSError, http.client.HTTPException) as failure:
             self._connection.close()
-            if not kept:
-                return f"{type(failure).__name__}: {failure}"
-        try:  # A kept connection may have been closed by the other side meanwhile; that says nothing about the webhook.
-            return self._attempt(body, headers)
-        except (OSError, http.client.HTTPException) as failure:
-            self._connection.close()
-            return f"{type(failure).__name__}: {failure}"
+            return _told(failure)
 
     def _attempt(self, body: bytes, headers: dict[str, str]) -> str | None:
         self._connection.request("POST", self._target, body, headers)
@@ -67,3 +65,7 @@ class Poster:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _told(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {failure}"

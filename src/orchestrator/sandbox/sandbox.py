@@ -23,6 +23,7 @@ from orchestrator.sandbox.truth import Truth
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+MAX_TIMES = 100
 ACTIONS = (*happenings.HAPPENINGS, "scanner", "account_status_change")
 _LIST_DETAILS = {
     "bounces": ("reason", "status"),
@@ -194,6 +195,8 @@ class Sandbox:
                 "message_id", f"no message {message_id!r}; the newest {self.config.max_messages} are kept"
             )
         times = options.pop("times", 1)
+        if type(times) is not int or not 1 <= times <= MAX_TIMES:
+            raise errors.ValidationError("times", f"must be a whole number from 1 to {MAX_TIMES}")
         step = Step(0.0, action, options)
         return [event for _ in range(times) for event in self._happen(message, step, self.unix_time())]
 

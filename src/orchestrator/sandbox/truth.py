@@ -34,21 +34,20 @@ def final_status(log: str) -> str:
     return reached
 
 
-def _count(log: str, letters: str) -> int:
-    return sum(log.count(letter) for letter in letters)
+def _reactions(letters: Counter[str]) -> dict[str, dict[str, int]]:
+    def count(wanted: str) -> int:
+        return sum(letters[letter] for letter in wanted)
 
-
-def _reactions(log: str) -> dict[str, dict[str, int]]:
     return {
-        "opens": {"human": _count(log, HUMAN_OPENS), "machine": _count(log, MACHINE_OPENS)},
-        "clicks": {"human": _count(log, HUMAN_CLICKS), "machine": _count(log, MACHINE_CLICKS)},
+        "opens": {"human": count(HUMAN_OPENS), "machine": count(MACHINE_OPENS)},
+        "clicks": {"human": count(HUMAN_CLICKS), "machine": count(MACHINE_CLICKS)},
     }
 
 
 class _Record:
     """Everything known of the mails that carried one outreach_message_id (without one: of one mail)."""
 
-    __slots__ = ("accepted", "campaign_id", "duplicates", "log", "message_ids", "suppressed_events", "tenant_id", "to")
+    __slots__ = ("accepted", "campaign_id", "duplicates", "log", "message_ids", "tenant_id", "to", "withheld")
 
     def __init__(self, message: Message) -> None:
         self.to = message.email
@@ -58,7 +57,7 @@ class _Record:
         self.message_ids: list[str] = []
         self.log = ""
         self.duplicates = 0
-        self.suppressed_events = 0
+        self.withheld = 0
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -70,8 +69,8 @@ class _Record:
             "status": final_status(self.log),
             "events": dict(Counter(_EVENT_BY_LETTER[letter] for letter in self.log)),
             "duplicates": self.duplicates,
-            "withheld": self.suppressed_events,
-            **_reactions(self.log),
+            "withheld": self.withheld,
+            **_reactions(Counter(self.log)),
         }
 
 
@@ -117,7 +116,7 @@ class Truth:
             record = self._records.get(_key(message))
             if record is not None:
                 record.duplicates += max(copies - 1, 0)
-                record.suppressed_events += copies == 0
+                record.withheld += copies == 0
 
     def clear(self) -> None:
         with self._lock:
@@ -127,28 +126,37 @@ class Truth:
     def report(self, *, detail: bool = True) -> dict[str, Any]:
         """Return the books as plain data; see `Sandbox.truth`."""
         with self._lock:
-            records = {key: record.as_dict() for key, record in self._records.items()}
-            requests, account_events = self._requests, self._account_events
-        events: Counter[str] = Counter()
-        for record in records.values():
-            events.update(record["events"])
-        if account_events:
-            events["account_status_change"] = account_events
-        report: dict[str, Any] = {
-            "requests": requests,
-            "accepted": sum(record["accepted"] for record in records.values()),
-            "accepted_twice": sorted(key for key, record in records.items() if record["accepted"] > 1),
-            "events": dict(events),
-            "status": dict(Counter(record["status"] for record in records.values())),
-            "duplicates": sum(record["duplicates"] for record in records.values()),
-            "withheld": sum(record["withheld"] for record in records.values()),
-            "opens": _sum(records, "opens"),
-            "clicks": _sum(records, "clicks"),
-        }
+            report = self._totals()
+            records = {key: record.as_dict() for key, record in self._records.items()} if detail else {}
         if detail:
             report["messages"] = records
             report["campaigns"] = _by_campaign(records)
         return report
+
+    def _totals(self) -> dict[str, Any]:
+        """Sum up by distinct log: there are few of them, however many mails."""
+        logs = Counter(record.log for record in self._records.values())
+        letters = Counter[str]()
+        status = Counter[str]()
+        for log, mails in logs.items():
+            status[final_status(log)] += mails
+            for letter, times in Counter(log).items():
+                letters[letter] += times * mails
+        events = Counter[str]()
+        for letter, times in letters.items():
+            events[_EVENT_BY_LETTER[letter]] += times
+        if self._account_events:
+            events["account_status_change"] = self._account_events
+        return {
+            "requests": self._requests,
+            "accepted": sum(record.accepted for record in self._records.values()),
+            "accepted_twice": sorted(key for key, record in self._records.items() if record.accepted > 1),
+            "events": dict(events),
+            "status": dict(status),
+            "duplicates": sum(record.duplicates for record in self._records.values()),
+            "withheld": sum(record.withheld for record in self._records.values()),
+            **_reactions(letters),
+        }
 
 
 def _sum(records: dict[str, dict[str, Any]], what: str) -> dict[str, int]:
