@@ -15,6 +15,7 @@ _LIGHT_CARD = (246, 247, 249)
 _DARK_CARD = (27, 37, 55)
 _TEXT_CONTRAST = 4.6  # the rule says 4.5; mail programs round colours
 _DARK_CONTRAST = 6.5  # thin letters on dark paper need more
+_SHAPE_CONTRAST = 3.2  # the rule says 3 for shapes (1.4.11); the closer to the brand, the better
 
 _Rgb = tuple[int, int, int]
 
@@ -40,13 +41,14 @@ def palette(color: str | None) -> Palette:
     """
     brand = _parsed(color if color and _HEX.fullmatch(color) else DEFAULT_COLOR)
     link = _towards(brand, _BLACK, _LIGHT_CARD, _TEXT_CONTRAST)
+    dark_button = _towards(brand, _WHITE, _DARK_CARD, _SHAPE_CONTRAST)
     dark_link = _towards(brand, _WHITE, _DARK_CARD, _DARK_CONTRAST)
     return Palette(
         button=_written(brand),
         button_text=_written(_readable_on(brand)),
         link=_written(link),
-        dark_button=_written(dark_link),
-        dark_button_text=_written(_readable_on(dark_link)),
+        dark_button=_written(dark_button),
+        dark_button_text=_written(_readable_on(dark_button)),
         dark_link=_written(dark_link),
     )
 
