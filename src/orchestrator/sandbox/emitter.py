@@ -96,10 +96,10 @@ class Emitter:
 
     def emit(self, event: dict[str, Any], shard: int) -> None:
         """Put an event into the batch that a shard is gathering."""
-        part = orjson.dumps(event)
+        part = orjson.dumps(event) if self._config.webhook_url is not None else b""
         with self._state:
             self._tally.emitted += 1
-            if self._config.webhook_url is None:
+            if not part:
                 return
             self._unsettled += 1
             batch = self._shards.get(shard)
