@@ -5,8 +5,8 @@ reports) never fail: they come late, twice and out of order. So nothing here loo
 leaves its timestamp, the earliest wins (`note`), and the status is the highest-ranking timestamp there is (`fold`).
 
 Facts up to "clicked" count for the latest attempt of each step only, so that a late ``dropped`` of attempt 1 cannot
-fail attempt 2; bounce, reply, opt-out and complaint count from any attempt. An attempt that was withdrawn (voided before
-it left, or superseded by a command) counts as no attempt.
+fail attempt 2; bounce, reply, opt-out and complaint count from any attempt. An attempt that was withdrawn (voided
+before it left, or superseded by a command) counts as no attempt.
 """
 
 from __future__ import annotations
