@@ -108,16 +108,19 @@ def test_latency_delays_the_answer_and_pipelined_requests_keep_their_order(bench
     assert received.index(b"HTTP/1.1 202") < received.index(b"HTTP/1.1 400")
 
 
-def test_chances_strike_the_same_requests_in_every_run():
-    def strikes(seed: int, *others: str) -> list[bool]:
-        faults = Faults(seed)
-        faults.set(error_429=0.3, **dict.fromkeys(others, 0.5))
-        return (
-            [[faults.hits(other) for other in others] and faults.hits("error_429") for _ in range(50)]
-            if others
-            else [faults.hits("error_429") for _ in range(50)]
-        )
+def strikes(seed: int, *others: str) -> list[bool]:
+    """Return which of 50 requests the 429 hits, while other chances are drawn in between."""
+    faults = Faults(seed)
+    faults.set(error_429=0.3, **dict.fromkeys(others, 0.5))
+    hits = []
+    for _ in range(50):
+        for other in others:
+            faults.hits(other)
+        hits.append(faults.hits("error_429"))
+    return hits
 
+
+def test_chances_strike_the_same_requests_in_every_run():
     assert strikes(1) == strikes(1) == strikes(1, "hang", "reorder")
     assert strikes(1) != strikes(2)
     assert 5 < sum(strikes(1)) < 25

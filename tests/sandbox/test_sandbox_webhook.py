@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from orchestrator import errors
 from orchestrator.sandbox import Sandbox, SandboxConfig
+from orchestrator.sandbox.emitter import Emitter
+from orchestrator.sandbox.poster import Poster
 from tests.sandbox.bench import Bench, Post, Receiver, mail
 
 Start = Callable[..., Bench]
@@ -49,9 +51,13 @@ def test_the_official_vector_verifies_by_the_receivers_own_check():
 
 
 def test_the_same_events_make_the_bytes_of_the_official_vector(receiver: Receiver):
-    with Sandbox(SandboxConfig(webhook_url=receiver.url, flush_interval=0.01)) as sandbox:
-        sandbox._emitter.emit(OFFICIAL_EVENT, 0)
-        assert sandbox.settle(5)["settled"]
+    config = SandboxConfig(webhook_url=receiver.url, flush_interval=0.01)
+    emitter = Emitter(config, lambda: Poster(receiver.url, lambda body: ("1600112502", "unsigned"), 5.0))
+    emitter.start()
+    emitter.emit(OFFICIAL_EVENT, 0)
+    settled = emitter.settle(5)
+    emitter.stop()
+    assert settled
     assert receiver.posts[0].body == b"[" + json.dumps(OFFICIAL_EVENT, separators=(",", ":")).encode() + b"]\r\n"
 
 
@@ -194,6 +200,23 @@ def test_the_webhook_can_be_named_later_and_changed(receiver: Receiver):
         sandbox.accept(mail("a@x.com"))
         assert sandbox.settle(5)["acknowledged"] == 2
     assert sorted(receiver.kinds()) == ["delivered", "processed"]
+
+
+def test_a_restart_in_the_middle_of_retries_loses_nothing(receiver: Receiver):
+    receiver.answers = [503] * 40
+    config = SandboxConfig(
+        webhook_url=receiver.url, flush_interval=0.005, speed=1000, posts_in_flight=1, retry_schedule=(0.01,) * 90
+    )
+    sandbox = Sandbox(config)
+    for number in range(30):
+        sandbox.accept(mail(f"drop{number}@x.com"))
+    for pause in (0.02, 0.05):
+        with sandbox:
+            sandbox.settle(pause)
+    with sandbox:
+        report = sandbox.settle(10)
+    assert (report["settled"], report["acknowledged"], report["given_up"]) == (True, 30, 0)
+    assert {event["email"] for event in receiver.events} == {f"drop{number}@x.com" for number in range(30)}
 
 
 def test_the_integration_test_posts_one_event_of_each_kind(bench: Start, receiver: Receiver):

@@ -78,6 +78,7 @@ class Emitter:
         self._order = itertools.count()
         self._shards: dict[int, Batch] = {}
         self._outbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._parked: list[Batch] = []  # batches that were waiting to be posted when the emitter was stopped
         self._unsettled = 0
         self._era = 0  # counts the calls of clear; what belongs to an earlier one no longer counts
         self._idle = False
@@ -127,6 +128,9 @@ class Emitter:
             if self._running:
                 return
             self._running = True
+        parked, self._parked = self._parked, []
+        for batch in parked:
+            self._outbox.put(batch)
         jobs: list[Action] = [self._keep_time]
         if self._config.webhook_url is not None:
             posters = [self._make_poster() for _ in range(self._config.posts_in_flight)]
@@ -218,7 +222,9 @@ class Emitter:
 
     def _post_batches(self, poster: Poster) -> None:
         while (batch := self._outbox.get()) is not None:
-            if batch.era == self._era:
+            if not self._running:
+                self._parked.append(batch)
+            elif batch.era == self._era:
                 self._settle_batch(batch, poster.post(batch.body()))
         poster.close()
 
