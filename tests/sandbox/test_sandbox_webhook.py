@@ -101,6 +101,8 @@ def test_after_a_rotation_only_the_new_key_verifies(bench: Start, receiver: Rece
     assert (receiver.posts[0].signed_with(old), receiver.posts[0].signed_with(new)) == (False, True)
     settings = made.client.call("GET", "/v3/user/webhooks/event/settings/signed/abc").json
     assert settings == {"id": "abc", "public_key": new}
+    path = "/v3/user/webhooks/event/settings/signed/abc"
+    assert made.client.call("PATCH", path, {"enabled": True}).json == settings
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500, 503])

@@ -96,8 +96,8 @@ def _account_routes(sandbox: Sandbox) -> list[Route]:
 
     return [
         Route("/v3/scopes", scopes),
-        Route("/v3/user/webhooks/event/settings/signed", signed),
-        Route("/v3/user/webhooks/event/settings/signed/{id}", signed),
+        Route("/v3/user/webhooks/event/settings/signed", signed, methods=["GET", "PATCH"]),
+        Route("/v3/user/webhooks/event/settings/signed/{id}", signed, methods=["GET", "PATCH"]),
         Route("/v3/user/webhooks/event/test", test, methods=["POST"]),
     ]
 
