@@ -101,7 +101,12 @@ def with_status(tx: Transaction, tenant_id: str, status: OutreachStatus, limit: 
 
 
 def page(
-    tx: Transaction, tenant_id: str, limit: int, before: str | None = None, batch: str | None = None
+    tx: Transaction,
+    tenant_id: str,
+    limit: int,
+    before: str | None = None,
+    batch: str | None = None,
+    status: OutreachStatus | None = None,
 ) -> list[OutreachCampaign]:
     """Return up to `limit` campaigns of the tenant, newest first, older than the campaign id `before`."""
     query = sa.select(table).where(table.c.tenant_id == tenant_id)
@@ -109,6 +114,8 @@ def page(
         query = query.where(table.c.id < before)
     if batch is not None:
         query = query.where(table.c.batch == batch)
+    if status is not None:
+        query = query.where(table.c.status == status)
     return [_campaign(row) for row in tx.execute(query.order_by(table.c.id.desc()).limit(limit))]
 
 
