@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     asked = _parser().parse_args(arguments)
     environment.isolate()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and files are cleaned up
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # so that servers and files are cleaned up
     options = Options(n=asked.n, repeat=asked.repeat, concurrency=asked.concurrency, profile=asked.profile)
     names = [*STORED, *BARE] if asked.name == "all" else [asked.name]
     kinds = stores.KINDS if asked.database == "both" else (asked.database,)

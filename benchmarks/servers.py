@@ -13,12 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import uvicorn
-
 from benchmarks import environment, workload
+from benchmarks.measuring import WrongResult
 from benchmarks.stores import Database
-from orchestrator.api import create_app
-from orchestrator.sandbox import Sandbox, SandboxConfig, SandboxServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ def _started(*arguments: str) -> Iterator[Server]:
     try:
         url = child.stdout.readline().strip()
         if not url:
-            raise RuntimeError(f"The {arguments[0]} did not start; its complaint is above.")
+            raise WrongResult(f"the {arguments[0]} did not start; its complaint is above")
         yield Server(url, child.pid)
     finally:
         child.stdin.close()
@@ -65,7 +62,12 @@ def _started(*arguments: str) -> Iterator[Server]:
         child.stdout.close()
 
 
+# What a role alone needs is imported by it, so that memory is shown for what is measured.
+
+
 def _provide(latency_ms: str) -> None:
+    from orchestrator.sandbox import Sandbox, SandboxConfig, SandboxServer
+
     sandbox = Sandbox(SandboxConfig(max_messages=1_000))
     sandbox.faults.set(latency_ms=int(latency_ms))
     with SandboxServer(sandbox) as server:
@@ -74,6 +76,10 @@ def _provide(latency_ms: str) -> None:
 
 
 def _serve(kind: str, dsn: str, place: str, public_key: str) -> None:
+    import uvicorn
+
+    from orchestrator.api import create_app
+
     database = Database(kind, dsn, place)
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, workload.product(database, webhook_public_key=public_key) as orchestrator:

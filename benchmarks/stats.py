@@ -67,11 +67,12 @@ def _fill(orchestrator: OutreachOrchestrator, n: int) -> None:
 
 
 def _reader(database: Database, connection: Any, query: str) -> Callable[[], dict[str, int]]:
+    if database.kind == "postgresql":
+        connection.autocommit = True  # one round trip
     statement = query.format("%s" if database.kind == "postgresql" else "?")
 
     def read() -> dict[str, int]:
         rows = connection.execute(statement, (workload.TENANT,)).fetchall()
-        connection.rollback()
         return {status: int(number) for status, number in rows}
 
     return read

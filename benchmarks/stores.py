@@ -115,6 +115,7 @@ def opened(kinds: tuple[str, ...], *, required: bool) -> Iterator[list[Store]]:
         if "sqlite" in kinds:
             stores.append(SqliteStore(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outreach-bench-")))))
         if "postgresql" in kinds:
+            postgres.remove_leftovers()
             try:
                 server = postgres.PostgresServer(postgres.find_binaries(), **POSTGRES_OPTIONS)
             except postgres.PostgresUnavailable as unavailable:
