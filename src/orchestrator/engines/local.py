@@ -95,7 +95,8 @@ class LocalEngine:
             self._subscriptions.pop()()
         for loop in self._loops:
             loop.tell_to_stop()
-        stopped = all([loop.join(timeout) for loop in self._loops])
+        ended = [loop.join(timeout) for loop in self._loops]
+        stopped = all(ended)
         log.info("engine stopped", action="engine.stopped", drained=stopped)
         return stopped
 

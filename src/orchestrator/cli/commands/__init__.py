@@ -1,0 +1,1 @@
+"""The commands: what they are called, what they take; the work is done by what they import when they run."""

@@ -1,0 +1,86 @@
+"""Commands that stay: ``demo``, ``serve``, ``sandbox``, ``relay``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import options
+from orchestrator.cli.output import Output
+
+Seed = Annotated[int, typer.Option("--seed", help="Decides what simulated recipients do.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command()(demo)
+    app.command()(serve)
+    app.command()(sandbox)
+    app.command()(relay)
+
+
+def demo(
+    host: options.Host = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="First port to try; 0: any free one.")] = 8080,
+    seed: Seed = 7,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="DIR", help="Keep the database in this folder.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Run headless, compare every counter, exit 0 or 9.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Watch campaigns go out, come back and add up: the whole product on this machine, with nothing to set up.
+
+    Service, worker and a SendGrid look-alike run on a temporary database. Configuration and live keys are ignored; no
+    email leaves the machine. Ctrl-C stops and cleans up.
+    """
+    from orchestrator.cli.demo import command
+    from orchestrator.cli.demo.stage import Play
+
+    play = Play(host=host, port=port, seed=seed, keep=keep)
+    raise typer.Exit(int(command.run(play, Output(json=json, quiet=quiet), check=check)))
+
+
+def serve(
+    host: options.Host = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8080,
+    with_worker: Annotated[bool, typer.Option("--with-worker", help="Also send what is due.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Serve webhooks, opt-out links, health and metrics over HTTP; published events go to stdout as lines of JSON.
+
+    Without --with-worker nothing is sent.
+    """
+    from orchestrator.cli import service
+
+    service.serve(host, port, with_worker=with_worker, output=Output(quiet=quiet))
+
+
+def sandbox(
+    host: options.Host = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any free one.")] = 8025,
+    webhook_url: Annotated[
+        str | None,
+        typer.Option("--webhook-url", metavar="URL", help="Where signed events are posted; default: nowhere."),
+    ] = None,
+    seed: Seed = 7,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the SendGrid look-alike alone, for any SendGrid client; nothing it takes ever leaves this machine."""
+    from orchestrator.cli import service
+
+    service.run_sandbox(host, port, webhook_url, seed, Output(json=json, quiet=quiet))
+
+
+def relay(
+    once: Annotated[bool, typer.Option("--once", help="Publish what is there and exit.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Publish the outbox to stdout: one CloudEvent per line, each at least once."""
+    from orchestrator.cli import service
+
+    service.relay(once=once, output=Output(quiet=quiet))

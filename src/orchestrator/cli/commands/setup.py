@@ -1,0 +1,75 @@
+"""Commands that prepare and look over an installation: ``template``, ``db``, ``config``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import options
+from orchestrator.cli.output import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    template = typer.Typer(no_args_is_help=True, help="Your own mail templates.")
+    template.command()(eject)
+    template.command()(check)
+    app.add_typer(template, name="template")
+    db = typer.Typer(no_args_is_help=True, help="The database's schema.")
+    db.command()(upgrade)
+    db.command()(current)
+    app.add_typer(db, name="db")
+    config = typer.Typer(no_args_is_help=True, help="The configuration.")
+    config.command("show")(show_config)
+    app.add_typer(config, name="config")
+
+
+def eject(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to copy the shipped templates to.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Copy the shipped templates into a folder, for editing."""
+    from orchestrator.cli import installation
+
+    installation.eject_templates(directory, force, Output(json=json, quiet=quiet))
+
+
+def check(
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder of templates; default: the configured one.")
+    ] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check templates: syntax, unknown variables, and what every mail must show. Exit 9 when something is wrong."""
+    from orchestrator.cli import installation
+
+    raise typer.Exit(int(installation.check_templates(directory, Output(json=json, quiet=quiet))))
+
+
+def upgrade(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Bring the database to the current schema; safe at any time, and from several processes at once."""
+    from orchestrator.cli import installation
+
+    installation.upgrade_database(Output(json=json, quiet=quiet))
+
+
+def current(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Show which schema the database has. Exit 3 when it is not the current one."""
+    from orchestrator.cli import installation
+
+    raise typer.Exit(int(installation.show_revision(Output(json=json, quiet=quiet))))
+
+
+def show_config(
+    sources: Annotated[bool, typer.Option("--sources", help="Also show where each value comes from.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Show every setting in use; secrets are masked."""
+    from orchestrator.cli import installation
+
+    installation.show_configuration(Output(json=json), sources=sources)

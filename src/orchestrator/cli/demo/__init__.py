@@ -1,0 +1,1 @@
+"""``outreach demo``: the whole product on one temporary database, with the sandbox in SendGrid's place."""

@@ -1,0 +1,109 @@
+"""What a person sees of the demo, on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator import __version__
+from orchestrator.cli.demo import stage
+from orchestrator.cli.output import Output, person
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from orchestrator.cli.demo.stage import Stage
+    from orchestrator.services.statistics import Funnel
+
+_BAR = 24
+#: label: (count, what it is a share of)
+_ROWS = {
+    "Targeted": ("targeted", None),
+    "Sent": ("sent", "targeted"),
+    "Delivered": ("delivered", "sent"),
+    "Engaged": ("engaged", "delivered"),
+    "  opened": ("opened", "delivered"),
+    "  clicked": ("clicked", "delivered"),
+    "Bounced": ("bounced", "sent"),
+    "Unsubscribed": ("unsubscribed", "delivered"),
+    "Complained": ("complained", "delivered"),
+    "Failed": ("failed", "targeted"),
+}
+
+
+def headline(output: Output, ignored: list[str]) -> None:
+    """Say what this is, and what has no say in it."""
+    output.say(f"[bold]outreach {__version__} · demo · SANDBOX[/] — no email leaves this machine")
+    if ignored:
+        output.say(f" [yellow]ignored here:[/] {', '.join(ignored)} (the demo uses its own sandbox and nothing live)")
+
+
+def scenery(output: Output, on: Stage, keep: bool) -> None:
+    """Say what is running."""
+    fate = "kept" if keep else "deleted at the end; --keep DIR keeps it"
+    output.say(f" [green]✓[/] database          {on.directory / 'outreach.db'} (SQLite, {fate})")
+    output.say(f" [green]✓[/] service + worker  {on.url}")
+    output.say(f" [green]✓[/] sandbox           {on.sandbox_url} (a SendGrid of its own, with signed webhooks)")
+
+
+def funnel_table(funnel: Funnel) -> Table:
+    """Return the funnel as a table with bars; every share is shown with its fraction."""
+    table = Table.grid(padding=(0, 2))
+    for label, (name, of) in _ROWS.items():
+        count, whole = funnel.counts[name], funnel.counts[of] if of else funnel.counts[name]
+        bar = ProgressBar(total=max(whole, 1), completed=count, width=_BAR)
+        share = f"{count}/{whole} {of}" if of else ""
+        percent = f"{count / whole:>4.0%}" if of and whole else ""
+        table.add_row(
+            Text(f" {label}"), Text(str(count), justify="right"), bar, Text(percent), Text(share, style="dim")
+        )
+    machines = funnel.counts["machine_opened"]
+    table.add_row(
+        Text(" Opened by a machine"), Text(str(machines)), "", "", Text("never counted as opened", style="dim")
+    )
+    return table
+
+
+def follow(output: Output, on: Stage, done: Callable[[], bool], timeout: float) -> None:
+    """Show the funnel filling up until `done`."""
+    deadline = time.monotonic() + timeout
+
+    def look() -> RenderableType:
+        counts = on.statistics()
+        total, waiting = sum(counts.values()), counts.get("scheduled", 0)
+        bar = ProgressBar(total=max(total, 1), completed=total - waiting, width=_BAR)
+        line = Table.grid(padding=(0, 1))
+        line.add_row(" Sending", bar, f"{total - waiting}/{total}")
+        return Group(line, "", funnel_table(on.orchestrator.get_funnel(on.tenant)), "")
+
+    if not output.animated:
+        on.wait_until(done, timeout)
+        if not (output.quiet or output.structured):
+            person().print(look())
+        return
+    with Live(look(), console=person(), auto_refresh=False) as live:
+        while time.monotonic() < deadline and not on.wait_until(done, 0.2):
+            live.update(look(), refresh=True)
+        live.update(look(), refresh=True)
+
+
+def your_turn(output: Output, on: Stage) -> None:
+    """Say what can be opened and tried now."""
+    newest = on.sandbox.messages(limit=1)
+    output.say(" Your turn:")
+    output.say(f"   the mails, as SendGrid would have them   {on.sandbox_url}/sandbox/api/messages")
+    if newest:
+        output.say(f"   the newest one, with its events          {on.sandbox_url}/sandbox/api/messages/{newest[0].id}")
+    output.say(f"   is the service well?                     {on.url}/readyz?verbose")
+    output.say(f"   what it counted                          {on.url}/metrics")
+    output.say("   from another terminal:")
+    output.say(f"     DB_DSN={on.dsn} outreach stats")
+    output.say(f"     DB_DSN={on.dsn} outreach campaign list --batch {stage.BATCH}")
+    output.say(" Ctrl-C stops and cleans up.")

@@ -1,0 +1,186 @@
+"""The stage: a database, the service with its worker, and the sandbox, wired like any real installation."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from orchestrator import app, errors, settings
+from orchestrator.cli import serving
+from orchestrator.cli.options import DEFAULT_TENANT
+from orchestrator.cli.session import ENV_FILE
+from orchestrator.orchestrator import OutreachOrchestrator
+from orchestrator.publishers.log import LogPublisher
+from orchestrator.repository import OutreachRepository
+from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
+from orchestrator.services.campaigns import Created
+
+#: Any key that begins with SG. opens the sandbox; this one opens nothing else.
+API_KEY = "SG.demo.only-the-sandbox-takes-this"
+BATCH = "sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """What the demo was asked for. `speed` is story seconds per real second, `flush` how long SendGrid gathers."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    seed: int = 7
+    keep: Path | None = None
+    speed: float = 20.0
+    flush: float = 0.2
+
+
+class CountingPublisher:
+    """Writes events to a file, and counts them by type."""
+
+    def __init__(self, inner: LogPublisher) -> None:
+        self._inner = inner
+        self.counts: Counter[str] = Counter()
+
+    def publish(self, event: dict[str, Any]) -> None:
+        self._inner.publish(event)
+        self.counts[event["type"]] += 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """Everything that runs."""
+
+    directory: Path
+    dsn: str
+    url: str
+    sandbox_url: str
+    sandbox: Sandbox
+    orchestrator: OutreachOrchestrator
+    published: CountingPublisher
+    tenant: str = DEFAULT_TENANT
+    _news: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.orchestrator.subscribe("*", lambda _event: self._news.set())
+
+    def import_sample(self) -> list[Created]:
+        """Create the campaigns of the shipped sample; a second time, find them."""
+        results = list(self.orchestrator.create_campaigns(self.tenant, sample()))
+        for result in results:
+            if result.error is not None:
+                raise result.error
+        return results
+
+    def statistics(self) -> dict[str, int]:
+        return self.orchestrator.get_statistics(self.tenant)
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until `condition` holds, looking again after every commit; return whether it does."""
+        for _ in range(int(timeout / 0.1)):
+            self._news.clear()
+            if condition():
+                return True
+            self._news.wait(0.1)
+        return condition()
+
+    def everything_left(self) -> bool:
+        """Whether no campaign waits to be sent."""
+        return not self.statistics().get("scheduled")
+
+
+def sample() -> list[dict[str, Any]]:
+    """Return the shipped sample: 24 items as public records would give them; every address is reserved for tests."""
+    text = (resources.files("orchestrator.cli") / "sample" / "properties.jsonl").read_bytes()
+    return [orjson.loads(line) for line in text.splitlines()]
+
+
+def ignored_configuration() -> list[str]:
+    """Return what is configured here and has no say in a demo."""
+    names = [name for name, _, _ in settings.variables() if os.environ.get(name)]
+    return names + ([str(ENV_FILE)] if ENV_FILE.is_file() else [])
+
+
+@contextmanager
+def staged(play: Play) -> Iterator[Stage]:
+    """Set everything up, and take it down at the end of the block.
+
+    Raises:
+        ConfigurationError: No port is free, or the directory cannot be written.
+    """
+    with ExitStack() as stack:
+        directory = _directory(stack, play.keep)
+        listening = stack.enter_context(serving.bind_near(play.host, play.port))
+        url = serving.address_of(listening)
+        config = SandboxConfig(
+            webhook_url=f"{url}/webhooks/sendgrid",
+            seed=play.seed,
+            behaviour=Behaviour.realistic(),
+            speed=play.speed,
+            flush_interval=play.flush,
+        )
+        sandbox_server = stack.enter_context(SandboxServer(Sandbox(config)))
+        dsn = f"sqlite:///{directory / 'outreach.db'}"
+        orchestrator = _orchestrator(stack, dsn, url, sandbox_server)
+        log = stack.enter_context((directory / "events.jsonl").open("a", encoding="utf-8"))
+        published = CountingPublisher(LogPublisher(log))
+        stage = Stage(
+            directory=directory,
+            dsn=dsn,
+            url=url,
+            sandbox_url=sandbox_server.url,
+            sandbox=sandbox_server.sandbox,
+            orchestrator=orchestrator,
+            published=published,
+        )
+        service = app.create_service(orchestrator, with_worker=True, publisher=published)
+        stack.enter_context(serving.ServerThread(service, listening))
+        yield stage
+
+
+def _directory(stack: ExitStack, keep: Path | None) -> Path:
+    if keep is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outreach-demo-")))
+    try:
+        keep.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise errors.ConfigurationError(
+            f"The folder {keep} cannot be made: {problem.strerror}.", fix="Choose another folder with --keep."
+        ) from None
+    return keep.resolve()
+
+
+def _orchestrator(stack: ExitStack, dsn: str, url: str, sandbox: SandboxServer) -> OutreachOrchestrator:
+    repository = OutreachRepository(dsn)
+    stack.callback(repository.close)
+    with _without_configuration():
+        orchestrator = OutreachOrchestrator(
+            repository,
+            sendgrid_api_key=API_KEY,
+            from_email="offers@acme-realty.example.test",
+            from_name="Acme Realty",
+            sendgrid_url=sandbox.url,
+            webhook_public_key=sandbox.sandbox.public_key,
+            base_url=url,
+            company_name="Acme Realty, Inc.",
+            company_tagline="Property analysis for owners",
+            postal_address="500 Main Street, Suite 12, Springfield, IL 62701",
+        )
+    return stack.enter_context(orchestrator)
+
+
+@contextmanager
+def _without_configuration() -> Iterator[None]:
+    """Hide the environment's settings for a moment: a demo must never find a live key."""
+    hidden = {name: os.environ.pop(name) for name, _, _ in settings.variables() if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

@@ -1,0 +1,73 @@
+"""The work of ``serve``, ``sandbox`` and ``relay``."""
+
+from __future__ import annotations
+
+import threading
+
+from orchestrator import app
+from orchestrator.cli import logs, serving, session
+from orchestrator.cli.output import Output
+from orchestrator.engines import LocalEngine
+from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
+
+SANDBOX_KEY = "SG.sandbox.any-key-that-begins-like-this"
+GRACE = 10  # seconds for requests that are being answered when `serve` stops
+
+
+def serve(host: str, port: int, *, with_worker: bool, output: Output) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        ConfigurationError: The port is taken, the database is not usable, or a worker is wanted without an API key.
+    """
+    logs.configure("info")
+    with session.opened() as orchestrator, serving.bind(host, port) as listening:
+        orchestrator.repository.server_version()  # an unusable database is said now, not at the first webhook
+        if with_worker:
+            _ = orchestrator.services.transport
+        url = serving.address_of(listening)
+
+        def say() -> None:
+            output.say(f"Serving on {url} {'with' if with_worker else 'without'} a worker. Ctrl-C stops.")
+            if not orchestrator.services.settings.webhook_public_key:
+                output.say("[yellow]No OUTREACH_WEBHOOK_PUBLIC_KEY is set: webhooks are answered with 503.[/]")
+
+        service = app.create_service(orchestrator, with_worker=with_worker)
+        serving.Server(service, grace=GRACE, on_accepting=say).run([listening])
+
+
+def run_sandbox(host: str, port: int, webhook_url: str | None, seed: int, output: Output) -> None:
+    """Run the sandbox until interrupted.
+
+    Raises:
+        ConfigurationError: The port is taken, or `webhook_url` is no http(s) address.
+    """
+    config = SandboxConfig(webhook_url=webhook_url, seed=seed, behaviour=Behaviour.realistic())
+    with SandboxServer(Sandbox(config), host, port) as server:
+        environment = {
+            "OUTREACH_SENDGRID_URL": server.url,
+            "SENDGRID_API_KEY": SANDBOX_KEY,
+            "OUTREACH_WEBHOOK_PUBLIC_KEY": server.sandbox.public_key,
+        }
+        if output.structured:
+            output.document({"url": server.url, "public_key": server.sandbox.public_key, "environment": environment})
+        else:
+            output.write("\n".join(f"export {name}={value!r}" for name, value in environment.items()))
+        output.say(f"Sandbox on {server.url}; its mail: {server.url}/sandbox/api/messages. Ctrl-C stops.")
+        output.say(f"Events go to {webhook_url or 'nobody: give --webhook-url'}.")
+        threading.Event().wait()
+
+
+def relay(*, once: bool, output: Output) -> None:
+    """Publish until interrupted, or until the outbox is empty."""
+    with session.opened() as orchestrator:
+        if once:
+            published = 0
+            while count := orchestrator.relay_events():
+                published += count
+            output.say(f"{published} published.")
+            return
+        orchestrator.repository.server_version()
+        with LocalEngine(orchestrator, dispatch=False):
+            output.say("Publishing the outbox. Ctrl-C stops.")
+            threading.Event().wait()
