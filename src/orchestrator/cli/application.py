@@ -56,9 +56,9 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from orchestrator import __version__
+        from orchestrator.cli.version import version
 
-        typer.echo(f"outreach {__version__}")
+        typer.echo(f"outreach {version()}")
         raise typer.Exit
 
 

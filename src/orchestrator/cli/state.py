@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from orchestrator import __version__, errors
+from orchestrator import errors
 from orchestrator.cli import session
 from orchestrator.cli.options import DEFAULT_TENANT
 from orchestrator.cli.output import Output
+from orchestrator.cli.version import version
 from orchestrator.repository import OutreachRepository
 
 
 def show() -> None:
     """Write the state to standard output; never fails for what it finds."""
-    lines = [f"outreach {__version__}"]
+    lines = [f"outreach {version()}"]
     next_commands = ["outreach demo", "outreach import FILE", "outreach --help"]
     try:
         configured = session.load_settings()

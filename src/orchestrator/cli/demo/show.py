@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import __version__
 from orchestrator.cli.demo import stage
 from orchestrator.cli.output import Output, person
+from orchestrator.cli.version import version
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -40,7 +40,7 @@ _ROWS = {
 
 def headline(output: Output, ignored: list[str]) -> None:
     """Say what this is, and what has no say in it."""
-    output.say(f"[bold]outreach {__version__} · demo · SANDBOX[/] — no email leaves this machine")
+    output.say(f"[bold]outreach {version()} · demo · SANDBOX[/] — no email leaves this machine")
     if ignored:
         output.say(f" [yellow]ignored here:[/] {', '.join(ignored)} (the demo uses its own sandbox and nothing live)")
 
