@@ -270,7 +270,7 @@ class OutreachOrchestrator:
 
     # Events out
 
-    def subscribe(self, type_: str, function: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+    def subscribe(self, type_: str, function: Callable[[dict[str, Any]], object]) -> Callable[[], None]:
         """Call `function` with each CloudEvent of `type_` (``*``: all) right after its commit, in the same thread.
 
         Errors of `function` are logged, never raised into the caller. Returns a function that ends the subscription.

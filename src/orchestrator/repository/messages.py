@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.message import MessageState, OutreachMessage
+from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import messages as table
 
@@ -65,14 +65,26 @@ def by_sendgrid_id(tx: Transaction, sendgrid_ids: Sequence[str]) -> dict[str, tu
     return {sendgrid_id: (tenant, campaign, message) for sendgrid_id, tenant, campaign, message in tx.execute(query)}
 
 
-def insert(tx: Transaction, new: Sequence[OutreachMessage]) -> None:
-    """Write new attempts. The schema refuses a second live attempt of the same step."""
+def write(
+    tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, Any]]], new: Sequence[OutreachMessage]
+) -> None:
+    """Write changed attempts, keyed by (tenant_id, message_id), and new ones; their campaigns must be locked.
+
+    Attempts that give up a live state go first: the schema knows one live attempt of a step at any moment, also
+    between two statements.
+    """
+    ended = [change for change in changes if _ends(change[1])]
+    _update(tx, ended)
     if new:
         tx.execute(table.insert(), [{name: getattr(message, name) for name in _COLUMNS} for message in new])
+    _update(tx, [change for change in changes if not _ends(change[1])])
 
 
-def update(tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, Any]]]) -> None:
-    """Write `changes`, keyed by (tenant_id, message_id), to attempts whose campaigns this transaction has locked."""
+def _ends(columns: dict[str, Any]) -> bool:
+    return columns.get("state") is not None and columns["state"] not in LIVE_STATES
+
+
+def _update(tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, Any]]]) -> None:
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for (tenant_id, message_id), columns in changes:
         groups.setdefault(tuple(sorted(columns)), []).append({"_tenant": tenant_id, "_id": message_id, **columns})

@@ -67,8 +67,8 @@ def retry_failed(begin: Begin, tenant_id: str, limit: int) -> int:
         standings = Standings(locked, messages.of_campaigns(tx, locked))
         retried = 0
         for key, campaign in locked.items():
-            address = known[key[0], campaign.owner_address_key]
-            if campaign.status is OutreachStatus.FAILED and address.suppressed_at is None:
+            address = known.get((key[0], campaign.owner_address_key))  # None: changed since it was read
+            if campaign.status is OutreachStatus.FAILED and address is not None and address.suppressed_at is None:
                 _make_due(tx, standings, key, tx.now(), "retried")
                 retried += 1
         facts.write(tx, standings)
@@ -100,6 +100,8 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
             raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
         standings.change(key, **columns)
+        if _void_reserved(standings, key):  # it was composed from what the campaign said before
+            standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
         standings.history.append((key, "updated"))
         facts.write(tx, standings)
         return standings.campaign(key)
@@ -137,10 +139,16 @@ def _make_due(tx: Transaction, standings: Standings, key: Key, at: datetime, wha
     standings.change(key, status=OutreachStatus.SCHEDULED)
     standings.restand(key)
     standings.change(key, next_send_at=at, last_error=None)
-    for message in standings.attempts(key):
-        if message.state is MessageState.RESERVED:
-            standings.change_attempt(key, message.id, state=MessageState.VOIDED, lease_token=None, lease_until=None)
+    _void_reserved(standings, key)
     standings.history.append((key, what))
+
+
+def _void_reserved(standings: Standings, key: Key) -> bool:
+    """Withdraw what was reserved and not yet handed to the network; say whether there was any."""
+    reserved = [message for message in standings.attempts(key) if message.state is MessageState.RESERVED]
+    for message in reserved:
+        standings.change_attempt(key, message.id, state=MessageState.VOIDED, lease_token=None, lease_until=None)
+    return bool(reserved)
 
 
 def _withdraw_failed(standings: Standings, key: Key) -> None:

@@ -95,8 +95,7 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
 
 def write(tx: Transaction, standings: Standings) -> None:
     """Write what changed in `standings`: attempts, campaigns, history, outbox and, last, the counters."""
-    messages.insert(tx, standings.new_attempts())
-    messages.update(tx, standings.message_changes())
+    messages.write(tx, standings.message_changes(), standings.new_attempts())
     voided: dict[str, list[str]] = {}
     for tenant_id, campaign_id in standings.stopped:
         voided.setdefault(tenant_id, []).append(campaign_id)

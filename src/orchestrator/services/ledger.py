@@ -53,6 +53,9 @@ class Answer:
     reason: str | None = None
 
 
+_WITHDRAWN = Answer("withdrawn", reason="the campaign was changed, cancelled or claimed by somebody else meanwhile")
+
+
 def claim(tx: Transaction, key: Key, *, due_only: bool) -> Claim | Answer:
     """Reserve the campaign's next attempt under a lease, or say why there is none.
 
@@ -94,14 +97,15 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     address_key = (campaign.tenant_id, campaign.owner_address_key)
     addresses.lock(tx, [address_key])
     address = addresses.get_many(tx, [address_key])[address_key]
-    if address.suppressed_at is not None:
-        standings = _locked(tx, key)
-        standings.change_attempt(key, message.id, state=MessageState.VOIDED, lease_token=None, lease_until=None)
-        return _refuse(tx, standings, key, str(address.suppression_reason))
     campaigns.lock_many(tx, [key])
+    if address.suppressed_at is not None:
+        reason = str(address.suppression_reason)
+        if not messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}"):
+            return _WITHDRAWN
+        return _refuse(tx, _locked(tx, key), key, reason)
     until = tx.now() + LEASE
     if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
-        return Answer("withdrawn", reason="the campaign was cancelled or claimed by somebody else meanwhile")
+        return _WITHDRAWN
     addresses.note_handed(tx, address_key, tx.now())
     return None
 
@@ -156,14 +160,15 @@ def settle_unknown(tx: Transaction, claimed: Claim, outcome: Unknown) -> bool:
 
 
 def give_back(tx: Transaction, claimed: Claim, reason: str, delay: timedelta | None = None) -> None:
-    """Put a mail that was certainly not sent back into the queue: due after `delay`, or when it was due before."""
+    """Put a mail that was certainly not sent back where it was: due after `delay`, due as before, or failed."""
     key = (claimed.message.tenant_id, claimed.message.campaign_id)
-    standings = _locked(tx, key)
+    campaigns.lock_many(tx, [key])
     if not messages.release(tx, claimed.message, MessageState.VOIDED, reason):
         return
-    if standings.campaign(key).status is OutreachStatus.SCHEDULED:
-        next_send_at = claimed.due_at if delay is None else tx.now() + delay
-        standings.change(key, next_send_at=next_send_at, last_error=reason)
+    standings = _locked(tx, key)
+    at = tx.now() + delay if delay is not None else claimed.due_at or claimed.campaign.scheduled_at or tx.now()
+    standings.requeue(key, at)
+    standings.change(key, last_error=reason)
     facts.write(tx, standings)
 
 
@@ -210,15 +215,14 @@ def _is_due(tx: Transaction, campaign: OutreachCampaign) -> bool:
 
 
 def _live_answer(tx: Transaction, standings: Standings, key: Key) -> Answer | None:
-    """Say what stands in the way of a new attempt; withdraws dead leases and accepted mails that a retry replaces."""
+    """Say what stands in the way of a new attempt; deals with dead leases on the way."""
     campaign = standings.campaign(key)
     for message in standings.attempts(key):
         if message.step != campaign.step or message.state not in LIVE_STATES:
             continue
         if message.state is MessageState.ACCEPTED:
-            if campaign.status is not OutreachStatus.FAILED:
+            if campaign.status is not OutreachStatus.FAILED:  # a failed one may be tried again: `_reserve`
                 return Answer("already_sent", message.sendgrid_message_id)
-            standings.change_attempt(key, message.id, state=MessageState.SUPERSEDED)
         elif message.state is MessageState.IN_DOUBT:
             return Answer("in_doubt", reason=message.error)
         elif message.lease_until is not None and message.lease_until >= tx.now():
@@ -235,8 +239,7 @@ def _void_expired(tx: Transaction, standings: Standings, key: Key, message: Outr
     standings.change_attempt(
         key, message.id, state=MessageState.VOIDED, error="its worker died", lease_token=None, lease_until=None
     )
-    if standings.campaign(key).status is OutreachStatus.SCHEDULED:
-        standings.change(key, next_send_at=tx.now())
+    standings.requeue(key, tx.now())
 
 
 def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage) -> None:
@@ -250,6 +253,7 @@ def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage) -> 
 
 def _refuse(tx: Transaction, standings: Standings, key: Key, reason: str) -> Answer:
     """The address is suppressed: take the campaign off the queue."""
+    standings.restand(key)
     if standings.campaign(key).status is OutreachStatus.SCHEDULED:
         standings.change(
             key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
@@ -261,13 +265,16 @@ def _refuse(tx: Transaction, standings: Standings, key: Key, reason: str) -> Ans
 
 def _reserve(tx: Transaction, standings: Standings, key: Key) -> Claim:
     campaign = standings.campaign(key)
-    numbers = [message.attempt for message in standings.attempts(key) if message.step == campaign.step]
+    earlier = [message for message in standings.attempts(key) if message.step == campaign.step]
+    for message in earlier:
+        if message.state is MessageState.ACCEPTED:
+            standings.change_attempt(key, message.id, state=MessageState.SUPERSEDED)
     message = OutreachMessage(
         id=new_id(),
         tenant_id=key[0],
         campaign_id=key[1],
         step=campaign.step,
-        attempt=max(numbers, default=0) + 1,
+        attempt=max((message.attempt for message in earlier), default=0) + 1,
         state=MessageState.RESERVED,
         created_at=tx.now(),
         lease_token=new_id(),

@@ -104,6 +104,12 @@ class Standings:
                 self.stopped.add(key)
         self._now[key] = campaign.evolve(**changes)
 
+    def requeue(self, key: Key, at: datetime) -> None:
+        """Make a campaign due at `at` whose reserved attempt was withdrawn, if nothing else decides its status."""
+        self.restand(key)
+        if self._now[key].status is OutreachStatus.SCHEDULED:
+            self.change(key, next_send_at=at)
+
     def suppress_scheduled(self, keys: Iterable[Key], reasons: Mapping[Key, SuppressionReason]) -> None:
         """Take campaigns off the queue whose address was just suppressed by a fact about another campaign."""
         for key in keys:

@@ -9,7 +9,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-Subscriber = Callable[[dict[str, Any]], None]
+Subscriber = Callable[[dict[str, Any]], object]
 
 
 class Subscribers:
