@@ -127,17 +127,6 @@ def release(tx: Transaction, message: OutreachMessage, state: MessageState, erro
     return tx.execute(statement.values(values)).rowcount == 1
 
 
-def void_reserved(tx: Transaction, tenant_id: str, campaign_ids: Sequence[str], reason: str) -> None:
-    """Withdraw every attempt of these campaigns that was not handed to the network yet."""
-    statement = table.update().where(
-        table.c.tenant_id == tenant_id,
-        table.c.campaign_id.in_(campaign_ids),
-        table.c.state == MessageState.RESERVED,
-    )
-    values = {"state": MessageState.VOIDED, "error": reason, "lease_token": None, "lease_until": None}
-    tx.execute(statement.values(values))
-
-
 def expired(tx: Transaction, now: datetime, limit: int) -> list[OutreachMessage]:
     """Return up to `limit` attempts whose worker let its lease run out, longest dead first."""
     query = sa.select(table).where(table.c.lease_until.is_not(None), table.c.lease_until < now)

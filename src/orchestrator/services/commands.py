@@ -33,9 +33,9 @@ def cancel(begin: Begin, key: Key) -> OutreachCampaign:
         standings = _ready(tx, key, Command.CANCEL)
         if standings.campaign(key).status is not OutreachStatus.CANCELLED:
             _withdraw_failed(standings, key)
+            standings.withdraw_reserved(key)
             standings.change(key, status=OutreachStatus.CANCELLED, next_send_at=None)
             standings.restand(key)
-            standings.stopped.add(key)
             standings.history.append((key, "cancelled"))
             facts.write(tx, standings)
         return standings.campaign(key)
@@ -100,7 +100,7 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
             raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
         standings.change(key, **columns)
-        if _void_reserved(standings, key):  # it was composed from what the campaign said before
+        if standings.withdraw_reserved(key):  # it was composed from what the campaign said before
             standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
         standings.history.append((key, "updated"))
         facts.write(tx, standings)
@@ -139,16 +139,8 @@ def _make_due(tx: Transaction, standings: Standings, key: Key, at: datetime, wha
     standings.change(key, status=OutreachStatus.SCHEDULED)
     standings.restand(key)
     standings.change(key, next_send_at=at, last_error=None)
-    _void_reserved(standings, key)
+    standings.withdraw_reserved(key)
     standings.history.append((key, what))
-
-
-def _void_reserved(standings: Standings, key: Key) -> bool:
-    """Withdraw what was reserved and not yet handed to the network; say whether there was any."""
-    reserved = [message for message in standings.attempts(key) if message.state is MessageState.RESERVED]
-    for message in reserved:
-        standings.change_attempt(key, message.id, state=MessageState.VOIDED, lease_token=None, lease_until=None)
-    return bool(reserved)
 
 
 def _withdraw_failed(standings: Standings, key: Key) -> None:

@@ -96,13 +96,7 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
 def write(tx: Transaction, standings: Standings) -> None:
     """Write what changed in `standings`: attempts, campaigns, history, outbox and, last, the counters."""
     messages.write(tx, standings.message_changes(), standings.new_attempts())
-    voided: dict[str, list[str]] = {}
-    for tenant_id, campaign_id in standings.stopped:
-        voided.setdefault(tenant_id, []).append(campaign_id)
-    for tenant_id, ids in voided.items():
-        messages.void_reserved(tx, tenant_id, ids, "the campaign is no longer due")
-    changes = standings.campaign_changes()
-    campaigns.update(tx, changes)
+    campaigns.update(tx, standings.campaign_changes())
     events.insert_new(tx, [_history(tx, key, what) for key, what in standings.history])
     for tenant_id, published in standings.published():
         outbox.add(tx, tenant_id, published)

@@ -252,13 +252,7 @@ def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage) -> 
 
 
 def _refuse(tx: Transaction, standings: Standings, key: Key, reason: str) -> Answer:
-    """The address is suppressed: take the campaign off the queue."""
-    standings.restand(key)
-    if standings.campaign(key).status is OutreachStatus.SCHEDULED:
-        standings.change(
-            key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
-        )
-        standings.history.append((key, "suppressed"))
+    standings.suppress(key, reason)
     facts.write(tx, standings)
     return Answer("suppressed", reason=reason)
 

@@ -48,8 +48,6 @@ class Standings:
         self._now = dict(known)
         self._attempts_before = {message.id: message for list_ in attempts.values() for message in list_}
         self._attempts: dict[Key, list[OutreachMessage]] = {key: list(attempts.get(key, ())) for key in known}
-        #: Campaigns that are no longer due; what they have reserved must not leave.
-        self.stopped: set[Key] = set()
         #: (campaign, event type) of changes that are no provider's report.
         self.history: list[tuple[Key, str]] = []
 
@@ -100,9 +98,18 @@ class Standings:
         changes |= {"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)}
         if standing.status is not OutreachStatus.SCHEDULED:
             changes["next_send_at"] = None
-            if lifecycle.RANK[standing.status] > lifecycle.RANK[OutreachStatus.CLICKED]:
-                self.stopped.add(key)
+        if lifecycle.RANK[standing.status] > lifecycle.RANK[OutreachStatus.CLICKED]:
+            self.withdraw_reserved(key)
         self._now[key] = campaign.evolve(**changes)
+
+    def withdraw_reserved(self, key: Key) -> bool:
+        """Void what was reserved and not yet handed to the network, so that it does not leave; say if there was any."""
+        reserved = [attempt for attempt in self._attempts[key] if attempt.state is MessageState.RESERVED]
+        for attempt in reserved:
+            self.change_attempt(
+                key, attempt.id, state=MessageState.VOIDED, error="withdrawn", lease_token=None, lease_until=None
+            )
+        return bool(reserved)
 
     def requeue(self, key: Key, at: datetime) -> None:
         """Make a campaign due at `at` whose reserved attempt was withdrawn, if nothing else decides its status."""
@@ -118,11 +125,17 @@ class Standings:
                 continue
             reason = reasons.get((campaign.tenant_id, campaign.owner_address_key))
             if reason is not None:
-                self.change(
-                    key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
-                )
-                self.stopped.add(key)
-                self.history.append((key, "suppressed"))
+                self.suppress(key, reason)
+
+    def suppress(self, key: Key, reason: str) -> None:
+        """Take a scheduled campaign off the queue, its address being suppressed; a failed retry is failed again."""
+        self.withdraw_reserved(key)
+        self.restand(key)
+        if self._now[key].status is OutreachStatus.SCHEDULED:
+            self.change(
+                key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
+            )
+            self.history.append((key, "suppressed"))
 
     def change(self, key: Key, **columns: Any) -> None:
         """Change columns of a campaign by command."""
@@ -227,10 +240,9 @@ class Standings:
         others = [other for other in self._attempts[key] if other.step == attempt.step and other.id != attempt.id]
         if any(other.state in LIVE_STATES and other.state is not MessageState.RESERVED for other in others):
             return False  # a second mail has left already: recorded, and counted as a duplicate
+        self.withdraw_reserved(key)
         for other in others:
-            if other.state is MessageState.RESERVED:
-                self._replace(key, replace(other, state=MessageState.VOIDED, lease_token=None, lease_until=None))
-            elif other.attempt > attempt.attempt:
+            if other.state is not MessageState.RESERVED and other.attempt > attempt.attempt:
                 self._replace(key, replace(other, state=MessageState.SUPERSEDED))
         return True
 
