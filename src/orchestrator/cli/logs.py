@@ -8,7 +8,7 @@ import sys
 
 
 def configure(level: str = "warning") -> None:
-    """Send the package's log lines to standard error.
+    """Send the package's log lines to standard error; others' warnings go there by Python's own last resort.
 
     Args:
         level: Least severe level that is shown; ``OUTREACH_LOG_LEVEL`` wins over it.
@@ -35,8 +35,6 @@ def configure(level: str = "warning") -> None:
         logger_factory=_StandardError(),
         cache_logger_on_first_use=False,
     )
-    # uvicorn, alembic and others: their warnings, in the plainest form.
-    logging.basicConfig(level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(message)s")
 
 
 class _StandardError:

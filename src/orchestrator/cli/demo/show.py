@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.services.statistics import Funnel
 
 _BAR = 24
+_COLOR = "cyan"
 #: label: (count, what it is a share of)
 _ROWS = {
     "Targeted": ("targeted", None),
@@ -58,7 +63,9 @@ def funnel_table(funnel: Funnel) -> Table:
     table = Table.grid(padding=(0, 2))
     for label, (name, of) in _ROWS.items():
         count, whole = funnel.counts[name], funnel.counts[of] if of else funnel.counts[name]
-        bar = ProgressBar(total=max(whole, 1), completed=count, width=_BAR)
+        bar = ProgressBar(
+            total=max(whole, 1), completed=count, width=_BAR, complete_style=_COLOR, finished_style=_COLOR
+        )
         share = f"{count}/{whole} {of}" if of else ""
         percent = f"{count / whole:>4.0%}" if of and whole else ""
         table.add_row(
@@ -78,7 +85,9 @@ def follow(output: Output, on: Stage, done: Callable[[], bool], timeout: float) 
     def look() -> RenderableType:
         counts = on.statistics()
         total, waiting = sum(counts.values()), counts.get("scheduled", 0)
-        bar = ProgressBar(total=max(total, 1), completed=total - waiting, width=_BAR)
+        bar = ProgressBar(
+            total=max(total, 1), completed=total - waiting, width=_BAR, complete_style=_COLOR, finished_style=_COLOR
+        )
         line = Table.grid(padding=(0, 1))
         line.add_row(" Sending", bar, f"{total - waiting}/{total}")
         return Group(line, "", funnel_table(on.orchestrator.get_funnel(on.tenant)), "")
@@ -104,6 +113,13 @@ def your_turn(output: Output, on: Stage) -> None:
     output.say(f"   is the service well?                     {on.url}/readyz?verbose")
     output.say(f"   what it counted                          {on.url}/metrics")
     output.say("   from another terminal:")
-    output.say(f"     DB_DSN={on.dsn} outreach stats")
-    output.say(f"     DB_DSN={on.dsn} outreach campaign list --batch {stage.BATCH}")
+    command = f"DB_DSN={shlex.quote(on.dsn)} {shlex.quote(_program())}"
+    output.say(f"     {command} stats")
+    output.say(f"     {command} campaign list --batch {stage.BATCH}")
     output.say(" Ctrl-C stops and cleans up.")
+
+
+def _program() -> str:
+    """The command that runs this program in any terminal: its path, because the demo needs no installation."""
+    found = shutil.which(sys.argv[0])
+    return os.path.abspath(found) if found else "outreach"

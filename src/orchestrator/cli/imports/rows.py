@@ -100,7 +100,7 @@ def _record(first: Line, lines: Lines, fields: list[str]) -> Row:
         while values is None:
             more = lines.take() if len(taken) < LONGEST_RECORD else None
             if more is None:
-                raise ValueError("a quote is opened and never closed")
+                raise ValueError("it is never closed")
             taken.append(more)
             text += _checked(more)
             values = _parse(text)
@@ -108,7 +108,7 @@ def _record(first: Line, lines: Lines, fields: list[str]) -> Row:
             raise ValueError(f"has {len(values)} values, the header has {len(fields)} columns")
     except (ValueError, csv.Error) as error:
         lines.give_back(taken[1:])
-        return _broken(first, str(error))
+        return _broken(first, str(error) if len(taken) == 1 else f"opens a quote that does not end well: {error}")
     return Row(first.number, text.rstrip("\r\n"), _item(dict(zip(fields, values, strict=True))))
 
 
