@@ -11,6 +11,8 @@ import pytest
 from orchestrator import errors, settings
 from orchestrator.api.errors import known_errors, status_of
 from orchestrator.domain.message import MessageState
+from orchestrator.sandbox import Sandbox
+from orchestrator.sandbox.sandbox import ACTIONS
 from orchestrator.services.announcements import PUBLISHED
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
@@ -135,3 +137,14 @@ def test_decisions_are_numbered_without_gaps_and_listed():
     assert len(numbers) >= 10
     listed = pages.links(DOCS / "adr" / "README.md")
     assert [page.name for page in DECISIONS] == [link for link in listed if re.match(r"\d{4}-", link)]
+
+
+def test_every_action_and_every_sendgrid_request_of_the_sandbox_is_documented_and_no_other():
+    page = DOCS / "sandbox.md"
+    actions = pages.text_of(page).split("What `act` can make happen:")[1].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", actions)) == set(ACTIONS)
+    documented = {
+        path for row in pages.rows(page, "What it understands") for path in re.findall(r"/v3[\w/{}]*", row[0])
+    }
+    served = {route.path for route in Sandbox().app.routes if route.path.startswith("/v3/")}  # type: ignore[attr-defined]
+    assert documented == {path for path in served if not path.endswith(("{id}", "{email}"))}
