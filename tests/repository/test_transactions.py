@@ -130,18 +130,18 @@ def test_an_event_is_stored_once_by_content_and_once_by_sendgrids_id(repository:
 def test_two_relays_never_hold_the_same_event_and_a_dead_ones_come_back(dsn: str) -> None:
     clock = ManualClock()
     repository = OutreachRepository(dsn, clock=clock)
-    written = [{"id": new_id(), "type": "event.outreach.sent"} for _ in range(5)]
+    written = [{"id": new_id(), "type": "event.outreach.sent", "data": {"tenant_id": T}} for _ in range(5)]
     with repository.transaction() as tx:
         outbox.add(tx, T, written)
     with repository.transaction() as tx:
         first = outbox.claim(tx, 3, timedelta(seconds=30))
     with repository.transaction() as tx:
         second = outbox.claim(tx, 10, timedelta(seconds=30))
-        outbox.mark_published(tx, [event["id"] for event in second])
+        outbox.mark_published(tx, second)
     assert first + second == written
     clock.advance(timedelta(seconds=31))
     with repository.transaction() as tx:
         assert outbox.claim(tx, 10, timedelta(seconds=30)) == first
-        outbox.mark_published(tx, [event["id"] for event in first])
+        outbox.mark_published(tx, first)
         assert outbox.count_unpublished(tx) == 0
     repository.close()

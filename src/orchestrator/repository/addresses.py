@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.events import SuppressionReason
-from orchestrator.repository.engine import Transaction
+from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import addresses as table
 
 #: (tenant_id, address_key)
@@ -41,16 +41,6 @@ def _address(row: sa.Row[Any]) -> Address:
     return Address(**values)
 
 
-def _matching(keys: Iterable[AddressKey]) -> sa.ColumnElement[bool]:
-    by_tenant: dict[str, list[str]] = {}
-    for tenant_id, key in keys:
-        by_tenant.setdefault(tenant_id, []).append(key)
-    return sa.or_(
-        sa.false(),
-        *(sa.and_(table.c.tenant_id == tenant, table.c.address_key.in_(names)) for tenant, names in by_tenant.items()),
-    )
-
-
 def lock(tx: Transaction, keys: Iterable[AddressKey]) -> None:
     """Lock the rows of `keys`, making them where missing, in the one order everybody locks in.
 
@@ -62,14 +52,18 @@ def lock(tx: Transaction, keys: Iterable[AddressKey]) -> None:
         return
     rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in ordered]
     tx.execute(tx.dialect.insert_new(table), rows)
-    query = sa.select(table.c.address_key).where(_matching(ordered)).order_by(table.c.tenant_id, table.c.address_key)
-    tx.execute(tx.dialect.locking(query)).all()
+    for tenant_id, names in by_tenant(ordered):
+        query = sa.select(table.c.address_key).where(table.c.tenant_id == tenant_id, table.c.address_key.in_(names))
+        tx.execute(tx.dialect.locking(query.order_by(table.c.address_key))).all()
 
 
 def get_many(tx: Transaction, keys: Iterable[AddressKey]) -> dict[AddressKey, Address]:
     """Return what is known of those of `keys` that have a row."""
-    rows = tx.execute(sa.select(table).where(_matching(keys)))
-    return {(a.tenant_id, a.address_key): a for a in map(_address, rows)}
+    found: dict[AddressKey, Address] = {}
+    for tenant_id, names in by_tenant(keys):
+        rows = tx.execute(sa.select(table).where(table.c.tenant_id == tenant_id, table.c.address_key.in_(names)))
+        found |= {(a.tenant_id, a.address_key): a for a in map(_address, rows)}
+    return found
 
 
 def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, source: str, at: datetime) -> None:

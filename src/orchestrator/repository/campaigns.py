@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice, zip_longest
 from typing import Any
 
 import sqlalchemy as sa
 
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.repository.engine import MAX_PARAMETERS, Transaction
+from orchestrator.repository.engine import MAX_PARAMETERS, Transaction, by_tenant, portions
 from orchestrator.repository.tables import campaigns as table
 
 #: (tenant_id, campaign_id)
 Key = tuple[str, str]
+#: RFC 9562 §5.9: sorts before every other UUID.
+NIL = "00000000-0000-0000-0000-000000000000"
 
 _COLUMNS = tuple(column.name for column in table.columns)
+#: Everything but the two records, which make up most of a row and matter only to who composes or shows a mail.
+_LEAN = sa.select(*(column for column in table.columns if column.name not in ("property_record", "score_result")))
 
 
 def _campaign(row: sa.Row[Any]) -> OutreachCampaign:
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values = dict(row._mapping)
     values["status"] = OutreachStatus(values["status"])
     return OutreachCampaign(**values)
 
 
 def _row(campaign: OutreachCampaign) -> dict[str, Any]:
     return {name: getattr(campaign, name) for name in _COLUMNS}
-
-
-def _keys(keys: Iterable[Key]) -> sa.ColumnElement[bool]:
-    """Match any of `keys`, one tenant at a time, so that each part is a range of the primary key."""
-    by_tenant: dict[str, list[str]] = {}
-    for tenant_id, campaign_id in keys:
-        by_tenant.setdefault(tenant_id, []).append(campaign_id)
-    return sa.or_(
-        sa.false(), *(sa.and_(table.c.tenant_id == tenant, table.c.id.in_(ids)) for tenant, ids in by_tenant.items())
-    )
 
 
 def get(tx: Transaction, key: Key) -> OutreachCampaign | None:
@@ -46,29 +41,46 @@ def get(tx: Transaction, key: Key) -> OutreachCampaign | None:
 
 def get_many(tx: Transaction, keys: Iterable[Key]) -> dict[Key, OutreachCampaign]:
     """Return those of `keys` that exist."""
-    rows = tx.execute(sa.select(table).where(_keys(keys)))
-    return {(c.tenant_id, c.id): c for c in map(_campaign, rows)}
+    return dict(_found(tx, sa.select(table), keys))
 
 
-def lock_many(tx: Transaction, keys: Iterable[Key]) -> dict[Key, OutreachCampaign]:
-    """Lock those of `keys` that exist, in the one order everybody locks in, and return them as they are now."""
-    query = sa.select(table).where(_keys(keys)).order_by(table.c.tenant_id, table.c.id)
-    return {(c.tenant_id, c.id): c for c in map(_campaign, tx.execute(tx.dialect.locking(query)))}
+def lock_many(tx: Transaction, keys: Iterable[Key], *, records: bool = False) -> dict[Key, OutreachCampaign]:
+    """Lock those of `keys` that exist, in the one order everybody locks in, and return them as they are now.
+
+    Args:
+        tx: The transaction that holds the locks.
+        keys: (tenant_id, campaign_id).
+        records: Whether ``property_record`` and ``score_result`` are read too; without, they are None.
+    """
+    query = tx.dialect.locking((sa.select(table) if records else _LEAN).order_by(table.c.id))
+    return dict(_found(tx, query, keys))
 
 
-def existing(tx: Transaction, keys: Iterable[Key]) -> set[Key]:
-    """Return those of `keys` that exist."""
+def _found(tx: Transaction, query: sa.Select[Any], keys: Iterable[Key]) -> Iterator[tuple[Key, OutreachCampaign]]:
+    for tenant_id, ids in by_tenant(keys):
+        for row in tx.execute(query.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids))):
+            campaign = _campaign(row)
+            yield (tenant_id, campaign.id), campaign
+
+
+def address_keys(tx: Transaction, keys: Iterable[Key]) -> dict[Key, str]:
+    """Return the address key of those of `keys` that exist."""
+    query = sa.select(table.c.id, table.c.owner_address_key)
     return {
-        (tenant_id, id_) for tenant_id, id_ in tx.execute(sa.select(table.c.tenant_id, table.c.id).where(_keys(keys)))
+        (tenant_id, campaign_id): address_key
+        for tenant_id, ids in by_tenant(keys)
+        for campaign_id, address_key in tx.execute(query.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
     }
 
 
-def keys_by_id(tx: Transaction, campaign_ids: Sequence[str]) -> dict[str, Key]:
+def keys_by_id(tx: Transaction, campaign_ids: Iterable[str]) -> dict[str, Key]:
     """Return the keys of campaigns known by id alone, for events that lost their tenant."""
-    if not campaign_ids:
-        return {}
-    rows = tx.execute(sa.select(table.c.tenant_id, table.c.id).where(table.c.id.in_(campaign_ids)))
-    return {campaign_id: (tenant_id, campaign_id) for tenant_id, campaign_id in rows}
+    query = sa.select(table.c.tenant_id, table.c.id)
+    return {
+        campaign_id: (tenant_id, campaign_id)
+        for ids in portions(campaign_ids)
+        for tenant_id, campaign_id in tx.execute(query.where(table.c.id.in_(ids)))
+    }
 
 
 def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
@@ -88,10 +100,12 @@ def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
 
 def by_property(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) -> dict[str, OutreachCampaign]:
     """Return the tenant's campaigns for `property_ids`, by property id."""
-    if not property_ids:
-        return {}
-    query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.property_id.in_(property_ids))
-    return {c.property_id: c for c in map(_campaign, tx.execute(query))}
+    query = sa.select(table).where(table.c.tenant_id == tenant_id)
+    return {
+        campaign.property_id: campaign
+        for ids in portions(property_ids)
+        for campaign in map(_campaign, tx.execute(query.where(table.c.property_id.in_(ids))))
+    }
 
 
 def with_status(tx: Transaction, tenant_id: str, status: OutreachStatus, limit: int) -> list[OutreachCampaign]:
@@ -119,34 +133,67 @@ def page(
     return [_campaign(row) for row in tx.execute(query.order_by(table.c.id.desc()).limit(limit))]
 
 
-def due(tx: Transaction, now: datetime, limit: int) -> list[Key]:
-    """Return keys of campaigns whose time has come, each tenant's oldest first, the tenants in turn."""
-    turn = sa.func.row_number().over(partition_by=table.c.tenant_id, order_by=table.c.next_send_at).label("turn")
-    ready = (
-        sa.select(table.c.tenant_id, table.c.id, table.c.next_send_at, turn)
-        .where(table.c.next_send_at.is_not(None), table.c.next_send_at <= now, table.c.hold_reason.is_(None))
-        .subquery()
-    )
-    query = sa.select(ready.c.tenant_id, ready.c.id).order_by(ready.c.turn, ready.c.next_send_at).limit(limit)
-    return [(tenant_id, campaign_id) for tenant_id, campaign_id in tx.execute(query)]
+def due(tx: Transaction, now: datetime, limit: int, *, after: str | None = None) -> list[Key]:
+    """Return keys of campaigns whose time has come: the tenants in turn, each tenant's oldest first.
+
+    Reads the head of each tenant's queue, never the queue, so one tenant's million costs as much as another's ten.
+
+    Args:
+        tx: The transaction.
+        now: Campaigns due until then.
+        limit: Most keys returned, and most tenants looked at.
+        after: Tenant id to begin behind, so that with more tenants than `limit` others come first next time.
+    """
+    heads = [_head(tx, tenant_id, now, limit) for tenant_id in _queueing(tx, now, limit, after)]
+    in_turn = (key for turn in zip_longest(*heads) for key in turn if key is not None)
+    return list(islice(in_turn, limit))
 
 
-def next_due_at(tx: Transaction) -> datetime | None:
-    """Return when the earliest scheduled campaign is due, or None when nothing is scheduled."""
-    query = sa.select(sa.func.min(table.c.next_send_at)).where(
-        table.c.next_send_at.is_not(None), table.c.hold_reason.is_(None)
+def _head(tx: Transaction, tenant_id: str, now: datetime, limit: int) -> list[Key]:
+    queue = sa.select(table.c.id).where(
+        table.c.tenant_id == tenant_id, table.c.next_send_at.is_not(None), table.c.next_send_at <= now
     )
-    return tx.execute(query).scalar_one()
+    rows = tx.execute(queue.where(table.c.hold_reason.is_(None)).order_by(table.c.next_send_at).limit(limit))
+    return [(tenant_id, campaign_id) for campaign_id in rows.scalars()]
+
+
+def _queueing(tx: Transaction, now: datetime, limit: int, after: str | None) -> list[str]:
+    """Return tenants that have something due, from the one behind `after` on and round to the beginning."""
+    if after is None:
+        return _tenants(tx, now, limit, NIL)
+    behind = _tenants(tx, now, limit, after)
+    return behind + [tenant_id for tenant_id in _tenants(tx, now, limit - len(behind), NIL) if tenant_id <= after]
+
+
+def _tenants(tx: Transaction, now: datetime, limit: int, after: str) -> list[str]:
+    # A loose index scan: neither database skips from one tenant of the queue's index to the next by itself.
+    queue = table.alias("queue")
+
+    def next_tenant(behind: Any) -> sa.ScalarSelect[Any]:
+        query = sa.select(queue.c.tenant_id).where(queue.c.next_send_at.is_not(None), queue.c.tenant_id > behind)
+        return query.order_by(queue.c.tenant_id).limit(1).scalar_subquery()
+
+    tenants = sa.select(next_tenant(after).label("tenant_id")).cte("tenants", recursive=True)
+    tenants = tenants.union_all(sa.select(next_tenant(tenants.c.tenant_id)).where(tenants.c.tenant_id.is_not(None)))
+    earliest = (
+        sa.select(queue.c.next_send_at)
+        .where(queue.c.tenant_id == tenants.c.tenant_id, queue.c.next_send_at.is_not(None))
+        .order_by(queue.c.next_send_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = sa.select(tenants.c.tenant_id).where(tenants.c.tenant_id.is_not(None), earliest <= now)
+    return list(tx.execute(query.limit(limit)).scalars())
 
 
 def scheduled_to(tx: Transaction, tenant_id: str, address_keys: Iterable[str]) -> list[Key]:
     """Return keys of the tenant's campaigns to `address_keys` that have not been sent yet."""
-    query = sa.select(table.c.tenant_id, table.c.id).where(
-        table.c.tenant_id == tenant_id,
-        table.c.owner_address_key.in_(list(address_keys)),
-        table.c.status == OutreachStatus.SCHEDULED,
-    )
-    return [(tenant, campaign_id) for tenant, campaign_id in tx.execute(query)]
+    query = sa.select(table.c.id).where(table.c.tenant_id == tenant_id, table.c.status == OutreachStatus.SCHEDULED)
+    return [
+        (tenant_id, campaign_id)
+        for names in portions(address_keys)
+        for campaign_id in tx.execute(query.where(table.c.owner_address_key.in_(names))).scalars()
+    ]
 
 
 def update(tx: Transaction, changes: Sequence[tuple[Key, dict[str, Any]]]) -> None:

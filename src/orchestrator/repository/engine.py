@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +22,31 @@ from orchestrator import errors
 from orchestrator.clock import Clock, SystemClock
 
 T = TypeVar("T")
+Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
 
 #: How long a writer waits for its turn before giving up, in seconds.
 BUSY_TIMEOUT = 30
 #: Bound parameters one SQLite statement may hold (SQLITE_MAX_VARIABLE_NUMBER is 32,766 since 3.32); half, to be safe.
 MAX_PARAMETERS = 16_000
+#: Keys one ``IN`` list holds.
+MAX_KEYS = 5_000
+
+
+def portions(values: Iterable[str], size: int = MAX_KEYS) -> Iterator[list[str]]:
+    """Split distinct `values`, sorted, into lists that fit into one statement each."""
+    ordered = sorted(set(values))
+    return (ordered[start : start + size] for start in range(0, len(ordered), size))
+
+
+def by_tenant(keys: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Split (tenant, key) pairs into (tenant, keys) that fit into one statement each, sorted by both.
+
+    Whoever locks rows in this order never waits in a circle with somebody else who does.
+    """
+    grouped: dict[str, list[str]] = {}
+    for tenant_id, key in keys:
+        grouped.setdefault(tenant_id, []).append(key)
+    return ((tenant_id, portion) for tenant_id in sorted(grouped) for portion in portions(grouped[tenant_id]))
 
 
 def embedded_path() -> Path:
@@ -119,7 +139,7 @@ class Dialect:
             index_elements=list(keys), set_={column: table.c[column] + statement.excluded[column]}
         )
 
-    def locking(self, select: sa.Select[Any], *, skip_locked: bool = False) -> sa.Select[Any]:
+    def locking(self, select: Query, *, skip_locked: bool = False) -> Query:
         """Return `select` taking row locks. On SQLite the open write transaction is already the only one."""
         return select.with_for_update(skip_locked=skip_locked) if self.is_postgresql else select
 

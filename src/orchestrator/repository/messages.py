@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
-from orchestrator.repository.engine import Transaction
+from orchestrator.repository.engine import Transaction, by_tenant, portions
 from orchestrator.repository.tables import messages as table
 
 #: (tenant_id, campaign_id)
@@ -26,15 +26,10 @@ def _message(row: sa.Row[Any]) -> OutreachMessage:
 
 def of_campaigns(tx: Transaction, keys: Iterable[CampaignKey]) -> dict[CampaignKey, list[OutreachMessage]]:
     """Return every attempt of each campaign, oldest first. The campaigns must be locked: that covers these rows."""
-    by_tenant: dict[str, list[str]] = {}
-    found: dict[CampaignKey, list[OutreachMessage]] = {}
-    for tenant_id, campaign_id in keys:
-        by_tenant.setdefault(tenant_id, []).append(campaign_id)
-        found[tenant_id, campaign_id] = []
-    for tenant_id, ids in by_tenant.items():
+    found: dict[CampaignKey, list[OutreachMessage]] = {key: [] for key in keys}
+    for tenant_id, ids in by_tenant(found):
         query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.campaign_id.in_(ids))
-        for row in tx.execute(query.order_by(table.c.campaign_id, table.c.step, table.c.attempt)):
-            message = _message(row)
+        for message in map(_message, tx.execute(query.order_by(table.c.campaign_id, table.c.step, table.c.attempt))):
             found[tenant_id, message.campaign_id].append(message)
     return found
 
@@ -45,24 +40,26 @@ def get(tx: Transaction, tenant_id: str, message_id: str) -> OutreachMessage | N
     return _message(row) if row else None
 
 
-def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Sequence[str]) -> dict[str, str]:
+def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Iterable[str]) -> dict[str, str]:
     """Return {message id: campaign id} for those of the tenant's `message_ids` that exist."""
-    if not message_ids:
-        return {}
-    query = sa.select(table.c.id, table.c.campaign_id).where(
-        table.c.tenant_id == tenant_id, table.c.id.in_(message_ids)
-    )
-    return dict(tx.execute(query).all())
+    query = sa.select(table.c.id, table.c.campaign_id).where(table.c.tenant_id == tenant_id)
+    return {
+        message_id: campaign_id
+        for ids in portions(message_ids)
+        for message_id, campaign_id in tx.execute(query.where(table.c.id.in_(ids)))
+    }
 
 
-def by_sendgrid_id(tx: Transaction, sendgrid_ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+def by_sendgrid_id(tx: Transaction, sendgrid_ids: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Return {X-Message-Id: (tenant, campaign, message)}, for events that lost our own ids."""
-    if not sendgrid_ids:
-        return {}
-    query = sa.select(table.c.sendgrid_message_id, table.c.tenant_id, table.c.campaign_id, table.c.id).where(
-        table.c.sendgrid_message_id.in_(sendgrid_ids)
-    )
-    return {sendgrid_id: (tenant, campaign, message) for sendgrid_id, tenant, campaign, message in tx.execute(query)}
+    query = sa.select(table.c.sendgrid_message_id, table.c.tenant_id, table.c.campaign_id, table.c.id)
+    return {
+        sendgrid_id: (tenant_id, campaign_id, message_id)
+        for ids in portions(sendgrid_ids)
+        for sendgrid_id, tenant_id, campaign_id, message_id in tx.execute(
+            query.where(table.c.sendgrid_message_id.in_(ids))
+        )
+    }
 
 
 def write(

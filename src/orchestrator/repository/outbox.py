@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.repository.engine import Transaction
+from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import outbox as table
 
 
@@ -28,18 +28,19 @@ def add(tx: Transaction, tenant_id: str, events: Sequence[dict[str, Any]]) -> No
 def claim(tx: Transaction, limit: int, lease: timedelta) -> list[dict[str, Any]]:
     """Lease up to `limit` CloudEvents that nobody has published or is publishing, and return them oldest first."""
     now = tx.now()
-    free = sa.select(table.c.id).where(
+    free = sa.select(table.c.tenant_id, table.c.id).where(
         table.c.published_at.is_(None), sa.or_(table.c.lease_until.is_(None), table.c.lease_until < now)
     )
     mine = tx.dialect.locking(free.order_by(table.c.id).limit(limit), skip_locked=True)
-    leased = table.update().where(table.c.id.in_(mine)).values(lease_until=now + lease).returning(table.c.payload)
-    return sorted(tx.execute(leased).scalars(), key=lambda event: event["id"])
+    leased = table.update().where(sa.tuple_(table.c.tenant_id, table.c.id).in_(mine)).values(lease_until=now + lease)
+    return sorted(tx.execute(leased.returning(table.c.payload)).scalars(), key=lambda event: event["id"])
 
 
-def mark_published(tx: Transaction, ids: Sequence[str]) -> None:
-    """Remember that these events have left."""
-    if ids:
-        tx.execute(table.update().where(table.c.id.in_(ids)).values(published_at=tx.now(), lease_until=None))
+def mark_published(tx: Transaction, published: Sequence[dict[str, Any]]) -> None:
+    """Remember that these CloudEvents have left."""
+    statement = table.update().values(published_at=tx.now(), lease_until=None)
+    for tenant_id, ids in by_tenant((event["data"]["tenant_id"], event["id"]) for event in published):
+        tx.execute(statement.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
 
 
 def count_unpublished(tx: Transaction) -> int:

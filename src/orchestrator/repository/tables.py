@@ -106,7 +106,7 @@ sa.Index(
     sqlite_where=campaigns.c.next_send_at.is_not(None),
 )
 sa.Index("ix_outreach_campaigns_status", campaigns.c.tenant_id, campaigns.c.status, campaigns.c.id)
-sa.Index("ix_outreach_campaigns_address", campaigns.c.tenant_id, campaigns.c.owner_address_key)
+sa.Index("ix_outreach_campaigns_address", campaigns.c.tenant_id, campaigns.c.owner_address_key, campaigns.c.status)
 
 messages = sa.Table(
     "outreach_messages",

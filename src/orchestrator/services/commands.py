@@ -120,7 +120,7 @@ def _record_columns(property_record: Any) -> dict[str, Any]:
 
 
 def _ready(tx: Transaction, key: Key, command: Command) -> Standings:
-    locked = campaigns.lock_many(tx, [key])
+    locked = campaigns.lock_many(tx, [key], records=True)
     if key not in locked:
         raise errors.CampaignNotFound(key[1])
     standings = Standings(locked, messages.of_campaigns(tx, locked))

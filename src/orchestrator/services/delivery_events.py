@@ -143,7 +143,7 @@ def _by_message(
     return {
         (tenant_id, message_id): (tenant_id, campaign_id, message_id)
         for tenant_id, message_ids in ids.items()
-        for message_id, campaign_id in messages.campaigns_of(tx, tenant_id, sorted(message_ids)).items()
+        for message_id, campaign_id in messages.campaigns_of(tx, tenant_id, message_ids).items()
     }
 
 
@@ -151,11 +151,11 @@ def _by_campaign(
     tx: Transaction, wanted: Sequence[DeliveryEvent]
 ) -> dict[tuple[str | None, str | None], tuple[str, str, str | None]]:
     named = {(e.tenant_id, e.campaign_id) for e in wanted if e.tenant_id and e.campaign_id}
-    known = campaigns.existing(tx, {(tenant, id_) for tenant, id_ in named if tenant and id_}) if named else set()
+    known = campaigns.address_keys(tx, {(tenant, id_) for tenant, id_ in named if tenant and id_})
     found: dict[tuple[str | None, str | None], tuple[str, str, str | None]] = {
         key: (key[0], key[1], None) for key in known
     }
-    orphaned = sorted({e.campaign_id for e in wanted if e.campaign_id and not e.tenant_id})
+    orphaned = {e.campaign_id for e in wanted if e.campaign_id and not e.tenant_id}
     for campaign_id, (tenant_id, _) in campaigns.keys_by_id(tx, orphaned).items():
         found[None, campaign_id] = (tenant_id, campaign_id, None)
     return found

@@ -59,6 +59,7 @@ class Dispatcher:
         self._loop = loop
         self._composer = composer
         self._pause = pause
+        self._last_tenant: str | None = None
 
     def send(self, key: Key, replacements: Replacements | None = None) -> Answer:
         """Send one campaign's mail now, whatever its schedule says; trying again for up to 30 s if it was not sent.
@@ -107,11 +108,12 @@ class Dispatcher:
         transport = self._transport()
         with self._begin() as tx:
             recovered = ledger.recover(tx)
-            due = campaigns.due(tx, tx.now(), limit)
+            due = campaigns.due(tx, tx.now(), limit, after=self._last_tenant)
         if any(recovered):
             log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
         if not due:
             return Counter()
+        self._last_tenant = due[-1][0]
         with ThreadPoolExecutor(max_workers=min(concurrency, len(due)), thread_name_prefix="outreach-send") as pool:
             return Counter(word for word in pool.map(lambda key: self._send_due_one(key, transport), due) if word)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.events import Fact, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
+from orchestrator.repository.engine import by_tenant
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -73,22 +74,20 @@ class Recorded:
 
 def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
     """Write `reports`, each at most once. Those about campaigns that do not exist are left out."""
-    suppressed = _lock_addresses(tx, reports)
+    locked = _lock_addresses(tx, reports)
     siblings = [
-        key for tenant_id, keys in _by_tenant(suppressed) for key in campaigns.scheduled_to(tx, tenant_id, keys)
+        key for tenant_id, names in by_tenant(locked.values()) for key in campaigns.scheduled_to(tx, tenant_id, names)
     ]
-    known = campaigns.lock_many(tx, {report.key for report in reports} | set(siblings))
+    created_since = {report.key for report in reports if report.suppression} - locked.keys()
+    known = campaigns.lock_many(tx, {report.key for report in reports} - created_since | set(siblings))
     standings = Standings(known, messages.of_campaigns(tx, known))
     new = _store(tx, reports, standings)
     now = tx.now()
     for position in sorted(new):
-        report = reports[position]
-        standings.note(report, _time_of(report, standings, now), now)
-        if report.suppression:
-            key = (report.tenant_id, known[report.key].owner_address_key)
-            addresses.suppress(tx, key, reason=report.suppression, source=report.event_type, at=now)
+        standings.note(reports[position], _time_of(reports[position], standings, now), now)
     if new:
-        standings.suppress_scheduled(set(siblings) - {reports[position].key for position in new}, suppressed)
+        reasons = _suppress(tx, [reports[position] for position in sorted(new)], locked, now)
+        standings.suppress_scheduled(siblings, reasons)
         write(tx, standings)
     return Recorded(frozenset(new), {key: standings.campaign(key).status for key in known})
 
@@ -113,20 +112,23 @@ def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign])
     statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
 
 
-def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[Key, SuppressionReason]:
-    """Lock the addresses that `reports` will suppress; return {(tenant, address key): reason}."""
-    reasons = {report.key: report.suppression for report in reports if report.suppression}
-    found = campaigns.get_many(tx, reasons) if reasons else {}
-    suppressed = {(c.tenant_id, c.owner_address_key): reason for key, c in found.items() if (reason := reasons[key])}
-    addresses.lock(tx, suppressed)
-    return suppressed
+def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[Key, Key]:
+    """Lock the addresses that `reports` may suppress; return {campaign: address}, both with their tenant."""
+    found = campaigns.address_keys(tx, {report.key for report in reports if report.suppression})
+    locked = {key: (key[0], address_key) for key, address_key in found.items()}
+    addresses.lock(tx, locked.values())
+    return locked
 
 
-def _by_tenant(keys: Iterable[Key]) -> Iterable[tuple[str, list[str]]]:
-    grouped: dict[str, list[str]] = {}
-    for tenant_id, key in keys:
-        grouped.setdefault(tenant_id, []).append(key)
-    return grouped.items()
+def _suppress(tx: Transaction, new: Iterable[Report], locked: Mapping[Key, Key], at: datetime) -> dict[Key, str]:
+    """Suppress the addresses that `new` reports say so of; return {address: reason}."""
+    reasons: dict[Key, str] = {}
+    for report in new:
+        if report.suppression:
+            address = locked[report.key]
+            reasons.setdefault(address, report.suppression)
+            addresses.suppress(tx, address, reason=report.suppression, source=report.event_type, at=at)
+    return reasons
 
 
 def _store(tx: Transaction, reports: Sequence[Report], standings: Standings) -> set[int]:

@@ -67,12 +67,12 @@ def claim(tx: Transaction, key: Key, *, due_only: bool) -> Claim | Answer:
         CampaignNotFound: The tenant has no such campaign.
         InvalidState: The campaign was cancelled.
     """
-    seen = campaigns.get(tx, key)
-    if seen is None:
+    seen = campaigns.address_keys(tx, [key])
+    if key not in seen:
         raise errors.CampaignNotFound(key[1])
-    address_key = (key[0], seen.owner_address_key)
+    address_key = (key[0], seen[key])
     addresses.lock(tx, [address_key])
-    standings = _locked(tx, key)
+    standings = _locked(tx, key, records=True)
     campaign = standings.campaign(key)
     if due_only and not _is_due(tx, campaign):
         return Answer("not_due")
@@ -202,8 +202,8 @@ def recover(tx: Transaction, limit: int = 500) -> tuple[int, int]:
     return back, doubtful
 
 
-def _locked(tx: Transaction, key: Key) -> Standings:
-    known = campaigns.lock_many(tx, [key])
+def _locked(tx: Transaction, key: Key, *, records: bool = False) -> Standings:
+    known = campaigns.lock_many(tx, [key], records=records)
     if key not in known:
         raise errors.CampaignNotFound(key[1])
     return Standings(known, messages.of_campaigns(tx, known))

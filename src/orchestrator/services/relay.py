@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -29,11 +30,11 @@ class Relay:
         """Publish up to `limit` events and return how many left; the rest of a failed batch stays for the next call."""
         with self.begin() as tx:
             claimed = outbox.claim(tx, limit, LEASE)
-        published: list[str] = []
+        published: list[dict[str, Any]] = []
         try:
             for event in claimed:
                 self.publisher.publish(event)
-                published.append(event["id"])
+                published.append(event)
         except Exception as error:  # any publisher may fail in any way; its events must stay in the outbox
             log.error("publisher failed", action="relay.failed", error=str(error), left=len(claimed) - len(published))
         if published:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from orchestrator.clock import new_id
 from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.domain.events import Fact, SuppressionReason
+from orchestrator.domain.events import Fact
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
 from orchestrator.services.announcements import PUBLISHED, announcement
 
@@ -117,7 +117,7 @@ class Standings:
         if self._now[key].status is OutreachStatus.SCHEDULED:
             self.change(key, next_send_at=at)
 
-    def suppress_scheduled(self, keys: Iterable[Key], reasons: Mapping[Key, SuppressionReason]) -> None:
+    def suppress_scheduled(self, keys: Iterable[Key], reasons: Mapping[Key, str]) -> None:
         """Take campaigns off the queue whose address was just suppressed by a fact about another campaign."""
         for key in keys:
             campaign = self._now.get(key)

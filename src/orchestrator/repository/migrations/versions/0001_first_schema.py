@@ -86,7 +86,7 @@ def _outreach_campaigns() -> None:
         sa.UniqueConstraint("tenant_id", "property_id", name="uq_outreach_campaigns_property"),
         postgresql_with={"fillfactor": "70"},
     )
-    op.create_index("ix_outreach_campaigns_address", "outreach_campaigns", ["tenant_id", "owner_address_key"])
+    op.create_index("ix_outreach_campaigns_address", "outreach_campaigns", ["tenant_id", "owner_address_key", "status"])
     op.create_index(
         "ix_outreach_campaigns_due",
         "outreach_campaigns",

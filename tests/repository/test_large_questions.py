@@ -1,0 +1,112 @@
+"""Questions about very many rows at once, and the queue that gives each tenant its turn."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from orchestrator.clock import ManualClock, new_id
+from orchestrator.domain.events import SuppressionReason
+from orchestrator.repository import OutreachRepository, Transaction, addresses, campaigns, messages
+from orchestrator.services import campaigns as creating
+from tests import samples
+
+T = samples.TENANT
+MORE_THAN_ONE_STATEMENT_HOLDS = 70_000  # PostgreSQL takes 65,535 parameters, SQLite 32,766
+
+
+def fill(repository: OutreachRepository, tenant_id: str, count: int, clock: ManualClock) -> list[str]:
+    """Create `count` campaigns of a tenant, each due a minute after the one before; return their ids."""
+    items = [samples.item(scheduled_at=clock.now() + timedelta(minutes=n)) for n in range(count)]
+    made = creating.create_many(repository.transaction, clock, tenant_id, items)
+    return [result.campaign.id for result in made if result.campaign]
+
+
+def test_keys_may_be_more_than_one_statement_holds(repository: OutreachRepository) -> None:
+    (known,) = fill(repository, T, 1, ManualClock())
+    ids = [known, *(new_id() for _ in range(MORE_THAN_ONE_STATEMENT_HOLDS))]
+    keys = [(T, id_) for id_ in ids]
+    with repository.transaction() as tx:
+        assert campaigns.address_keys(tx, keys) == {(T, known): "owner@owners.test"}
+        assert campaigns.keys_by_id(tx, ids) == {known: (T, known)}
+        assert set(campaigns.lock_many(tx, keys)) == {(T, known)}
+        assert campaigns.by_property(tx, T, ids) == {}
+        assert campaigns.scheduled_to(tx, T, ["owner@owners.test", *ids]) == [(T, known)]
+        assert messages.campaigns_of(tx, T, ids) == {}
+        assert messages.by_sendgrid_id(tx, ids) == {}
+        assert addresses.get_many(tx, keys) == {}
+
+
+def test_keys_may_be_of_very_many_tenants(repository: OutreachRepository) -> None:
+    (known,) = fill(repository, T, 1, ManualClock())
+    strangers = [(new_id(), new_id()) for _ in range(1_200)]  # SQLite nests no expression deeper than 1,000
+    with repository.transaction() as tx:
+        assert set(campaigns.lock_many(tx, [(T, known), *strangers])) == {(T, known)}
+        addresses.lock(tx, [(T, "ada@owners.test")])
+        addresses.suppress(
+            tx, (T, "ada@owners.test"), reason=SuppressionReason.MANUAL, source="test", at=ManualClock().now()
+        )
+        assert set(addresses.get_many(tx, [(T, "ada@owners.test"), *strangers])) == {(T, "ada@owners.test")}
+
+
+def test_what_is_locked_without_records_is_otherwise_whole(repository: OutreachRepository) -> None:
+    key = (T, fill(repository, T, 1, ManualClock())[0])
+    with repository.transaction() as tx:
+        whole, lean = campaigns.lock_many(tx, [key], records=True)[key], campaigns.lock_many(tx, [key])[key]
+    assert whole.property_record is not None
+    assert lean == whole.evolve(property_record=None, score_result=None)
+
+
+def test_a_tenant_with_few_does_not_wait_behind_one_with_many(repository: OutreachRepository) -> None:
+    clock = ManualClock()
+    many, few = fill(repository, T, 20, clock), fill(repository, samples.OTHER_TENANT, 2, clock)
+    later = clock.now() + timedelta(hours=1)
+    with repository.reading() as tx:
+        due = campaigns.due(tx, later, 10)
+        assert {campaign_id for _, campaign_id in due[:4]} == {*many[:2], *few}
+        assert [campaign_id for tenant_id, campaign_id in due if tenant_id == T] == many[:8]
+        assert len(campaigns.due(tx, later, 100)) == 22
+        assert [key[1] for key in campaigns.due(tx, clock.now(), 10) if key[0] == T] == many[:1]
+        assert campaigns.due(tx, clock.now() - timedelta(minutes=1), 10) == []
+
+
+def test_more_tenants_than_one_round_takes_come_one_round_after_another(repository: OutreachRepository) -> None:
+    clock = ManualClock()
+    tenants = sorted(new_id() for _ in range(5))
+    for tenant_id in tenants:
+        fill(repository, tenant_id, 3, clock)
+    later, served, after = clock.now() + timedelta(hours=1), [], None
+    with repository.reading() as tx:
+        for _ in range(5):
+            due = campaigns.due(tx, later, 2, after=after)
+            after = due[-1][0]
+            served += [tenant_id for tenant_id, _ in due]
+    assert served == tenants * 2
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_an_opt_out_finds_other_campaigns_of_the_address_by_index(repository: OutreachRepository) -> None:
+    fill(repository, T, 1, ManualClock())
+    with repository.reading() as tx:
+        plan = _plan(tx, lambda: campaigns.scheduled_to(tx, T, ["owner@owners.test"]))
+    assert "ix_outreach_campaigns_address (tenant_id=? AND owner_address_key=? AND status=?)" in plan
+
+
+def _plan(tx: Transaction, ask) -> str:  # type: ignore[no-untyped-def]
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    engine = tx._connection.engine
+
+    def remember(_connection, _cursor, statement, parameters, *_):  # type: ignore[no-untyped-def]
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", remember)
+    ask()
+    event.remove(engine, "before_cursor_execute", remember)
+    rows = [
+        row
+        for statement, given in asked
+        for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+    ]
+    return "\n".join(str(row[-1]) for row in rows)
