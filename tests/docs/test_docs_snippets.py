@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import code
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -92,6 +94,30 @@ def test_the_readme_first_shows_the_two_commands_and_nothing_else():
     first = pages.blocks(ROOT / "README.md")[0]
     commands = [line.split("#")[0].strip() for line in first.code.splitlines()]
     assert [command for command in commands if command] == ["./dev demo", "./dev test"]
+
+
+class Prompt(code.InteractiveConsole):
+    """Python's prompt, which takes a line at a time; it compiles and runs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+
+    def runcode(self, code: CodeType) -> None:
+        pass
+
+    def showsyntaxerror(self, *_: Any, **__: Any) -> None:
+        self.wrong.append("\n".join(self.buffer))
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_every_python_block_can_be_pasted_into_pythons_prompt(page: Path):
+    """The prompt ends a compound statement at a blank line, so each has one after it and none within."""
+    prompt = Prompt()
+    for block in pages.blocks(page, "python"):
+        for line in [*block.code.splitlines(), ""]:
+            prompt.push(line)
+    assert not prompt.wrong
 
 
 @pytest.mark.parametrize("page", pages.pages(), ids=lambda page: str(page.relative_to(ROOT)))
