@@ -5,6 +5,8 @@ OrchestratorError
 ├── ConfigurationError          a setting, a key or the environment is wrong
 │   ├── MissingApiKey           (also ValueError)
 │   ├── DatabaseUnreachable
+│   │   └── DatabaseBusy
+│   ├── DatabaseUnusable
 │   └── SchemaOutOfDate
 ├── UnstorableData              the database refused a value
 ├── ValidationError             (also ValueError) one field of the caller's input is wrong
@@ -66,6 +68,18 @@ class DatabaseUnreachable(ConfigurationError):
     """The database did not answer."""
 
     fix = "Check that DB_DSN names a running server and that host, port, user and password are right."
+
+
+class DatabaseBusy(DatabaseUnreachable):
+    """The database was too busy to do it in time; nothing was stored, and trying again can work."""
+
+    fix = "Try again; if it happens often, look for long transactions, or use PostgreSQL instead of SQLite."
+
+
+class DatabaseUnusable(ConfigurationError):
+    """The database answers, but cannot do what it is asked; nothing was stored."""
+
+    fix = "Check the reason: most often a missing permission, a full disk, or a file that is no database."
 
 
 class SchemaOutOfDate(ConfigurationError):

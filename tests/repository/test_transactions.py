@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from orchestrator import errors
 from orchestrator.clock import ManualClock, new_id
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.repository import OutreachRepository, addresses, events, instance, outbox, statistics
-from orchestrator.repository.engine import Refused
 from orchestrator.services import campaigns as creating
 from tests import samples
 
@@ -79,19 +80,6 @@ def test_without_an_injected_clock_the_databases_time_is_used(repository: Outrea
         assert tx.now().utcoffset() == timedelta(0)
 
 
-def test_data_the_database_refuses_costs_only_itself(repository: OutreachRepository) -> None:
-    with repository.transaction() as tx:
-        instance.keep_first(tx, "before", "kept")
-        refused = tx.alone(lambda: instance.keep_first(tx, "bad", object()))  # type: ignore[arg-type]
-        assert isinstance(refused, Refused)
-        assert refused.reason
-        assert tx.alone(lambda: instance.keep_first(tx, "after", "kept too")) == "kept too"
-    with repository.reading() as tx:
-        assert (instance.get(tx, "before"), instance.get(tx, "bad"), instance.get(tx, "after")) == (
-            "kept", None, "kept too",
-        )  # fmt: skip
-
-
 def test_locking_an_address_makes_it_and_the_first_suppression_stays(repository: OutreachRepository) -> None:
     key = (T, "owner@owners.test")
     now = datetime(2026, 3, 2, tzinfo=UTC)
@@ -144,4 +132,49 @@ def test_two_relays_never_hold_the_same_event_and_a_dead_ones_come_back(dsn: str
         assert outbox.claim(tx, 10, timedelta(seconds=30)) == first
         outbox.mark_published(tx, first)
         assert outbox.count_unpublished(tx) == 0
+    repository.close()
+
+
+def test_a_value_no_database_stores_is_refused_and_nothing_of_its_transaction_is_kept(
+    repository: OutreachRepository,
+) -> None:
+    with pytest.raises(errors.UnstorableData, match="refused the data"), repository.transaction() as tx:
+        instance.keep_first(tx, "before", "kept")
+        addresses.lock(tx, [(T, "a@b.test")])
+        addresses.suppress(tx, (T, "a@b.test"), reason=SuppressionReason.MANUAL, source="x", at="soon")  # type: ignore[arg-type]
+    with repository.reading() as tx:
+        assert instance.get(tx, "before") is None
+
+
+def test_two_who_wait_for_each_other_are_told_that_the_database_was_busy(repository: OutreachRepository) -> None:
+    both_hold_one = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def hold(mine: str, other: str) -> None:
+        try:
+            with repository.transaction() as tx:
+                addresses.lock(tx, [(T, mine)])
+                both_hold_one.wait(10)
+                addresses.lock(tx, [(T, other)])
+            outcomes.append("done")
+        except errors.DatabaseBusy as error:
+            outcomes.append(str(error.code))
+
+    if repository.url.get_backend_name() == "sqlite":
+        both_hold_one = threading.Barrier(1)  # SQLite lets one writer in at a time
+    threads = [threading.Thread(target=hold, args=pair) for pair in (("a", "b"), ("b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = ["done", "done"] if repository.url.get_backend_name() == "sqlite" else ["database-busy", "done"]
+    assert sorted(outcomes) == expected
+
+
+def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "letter.db"
+    path.write_text("Dear Sir or Madam, " * 100)
+    repository = OutreachRepository(f"sqlite:///{path}")
+    with pytest.raises(errors.DatabaseUnusable, match="not a database"), repository.transaction():
+        pass
     repository.close()

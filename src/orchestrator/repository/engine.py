@@ -6,9 +6,8 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from orchestrator import errors
 from orchestrator.clock import Clock, SystemClock
 
-T = TypeVar("T")
 Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
 
 #: How long a writer waits for its turn before giving up, in seconds.
@@ -144,21 +142,6 @@ class Dialect:
         return select.with_for_update(skip_locked=skip_locked) if self.is_postgresql else select
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The database would not store what it was given."""
-
-    reason: str
-
-
-#: What drivers raise for a value they cannot store: wrong encoding, out of range, against a constraint.
-_REFUSALS = (exc.DataError, exc.IntegrityError, exc.StatementError, ValueError, TypeError, OverflowError)
-
-
-def _reason(error: Exception) -> str:
-    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
-
-
 class Transaction:
     """One open transaction: what every function of this package is given first.
 
@@ -177,14 +160,6 @@ class Transaction:
     def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         """Run one statement."""
         return self._connection.execute(statement, parameters)
-
-    def alone(self, work: Callable[[], T]) -> T | Refused:
-        """Run `work` so that data the database refuses costs only what `work` did, not the transaction."""
-        try:
-            with self._connection.begin_nested():
-                return work()
-        except _REFUSALS as error:
-            return Refused(_reason(error))
 
     @property
     def driver_connection(self) -> Any:
@@ -207,29 +182,58 @@ class Transaction:
         return self._now
 
 
+#: Errors of PostgreSQL by SQLSTATE, or its first two characters, that say more than the driver's class does.
+_BY_STATE: dict[str, type[errors.OrchestratorError]] = {
+    "42P01": errors.SchemaOutOfDate,  # undefined_table
+    "42703": errors.SchemaOutOfDate,  # undefined_column
+    "40": errors.DatabaseBusy,  # deadlock, serialization failure
+    "55P03": errors.DatabaseBusy,  # lock_not_available
+    "57014": errors.DatabaseBusy,  # query_canceled: statement_timeout
+    "P0001": errors.UnstorableData,  # raised by somebody's trigger
+}
+#: What SQLite says, which has no codes for it.
+_BY_WORDS: dict[str, type[errors.OrchestratorError]] = {
+    "no such table": errors.SchemaOutOfDate,
+    "no such column": errors.SchemaOutOfDate,
+    "database is locked": errors.DatabaseBusy,
+    "unable to open database file": errors.DatabaseUnreachable,
+}
+_SAYINGS: dict[type[errors.OrchestratorError], str] = {
+    errors.SchemaOutOfDate: "The database at {where} has not the schema of this version: {reason}",
+    errors.DatabaseBusy: "The database at {where} was too busy: {reason}",
+    errors.DatabaseUnreachable: "The database at {where} did not answer: {reason}",
+    errors.DatabaseUnusable: "The database at {where} cannot be used: {reason}",
+    errors.UnstorableData: "The database refused the data: {reason}",
+}
+
+
 @contextmanager
 def translated(url: sa.URL) -> Iterator[None]:
-    """Turn the driver's errors that mean "wrong set-up" into errors that say what to do."""
+    """Turn what the driver raises into errors that say what happened and what to do."""
     try:
         yield
-    except (exc.OperationalError, exc.ProgrammingError) as error:
+    except (exc.StatementError, exc.TimeoutError) as error:
+        kind = _kind(error)
         where = url.render_as_string(hide_password=True)
-        reason = _reason(error)
-        if "no such table" in reason or getattr(error.orig, "sqlstate", None) == "42P01":
-            raise errors.SchemaOutOfDate(f"The database at {where} has no outreach schema: {reason}") from error
-        if isinstance(error, exc.OperationalError) and _is_unreachable(error):
-            raise errors.DatabaseUnreachable(f"The database at {where} did not answer: {reason}") from error
-        raise
-    except _REFUSALS as error:
-        if isinstance(error, exc.SQLAlchemyError):
-            raise errors.UnstorableData(f"The database refused the data: {_reason(error)}") from error
-        raise
+        raise kind(_SAYINGS[kind].format(where=where, reason=_reason(error))) from error
 
 
-def _is_unreachable(error: exc.OperationalError) -> bool:
-    if error.connection_invalidated or error.statement is None:
-        return True
-    return "unable to open database file" in str(error.orig)
+def _kind(error: exc.StatementError | exc.TimeoutError) -> type[errors.OrchestratorError]:
+    if isinstance(error, exc.TimeoutError):  # no connection of the pool became free in time
+        return errors.DatabaseBusy
+    state = getattr(error.orig, "sqlstate", None) or ""
+    known = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
+    known = known or next((kind for words, kind in _BY_WORDS.items() if words in str(error.orig)), None)
+    if known:
+        return known
+    if isinstance(error, (exc.DataError, exc.IntegrityError)) or not isinstance(error, exc.DBAPIError):
+        return errors.UnstorableData
+    lost = error.connection_invalidated or (isinstance(error, exc.OperationalError) and error.statement is None)
+    return errors.DatabaseUnreachable if lost else errors.DatabaseUnusable
+
+
+def _reason(error: Exception) -> str:
+    return (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class WriteGate:

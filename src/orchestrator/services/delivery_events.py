@@ -13,7 +13,6 @@ from orchestrator import errors
 from orchestrator.clock import new_id
 from orchestrator.domain.events import DeliveryEvent, MalformedEvent
 from orchestrator.repository import Transaction, campaigns, events, messages
-from orchestrator.repository.engine import Refused
 from orchestrator.services import facts
 from orchestrator.services.facts import Report
 
@@ -57,35 +56,36 @@ class DeliveryEvents:
                 return _ingest(tx, batch)
         except errors.UnstorableData as error:
             log.warning("webhook batch has an unstorable event", action="webhook.one_by_one", reason=str(error))
+        return _joined([self._ingest_alone(event) for event in batch])
+
+    def _ingest_alone(self, event: Incoming) -> Receipt:
+        # A transaction of its own: one over all of them would take locks in the order of arrival. If a later one
+        # fails, the provider sends all of them again, and these are known by then.
+        try:
+            with self._begin() as tx:
+                return _ingest(tx, [event])
+        except errors.UnstorableData as error:
+            log.error("event kept aside", action="webhook.poison", reason=str(error))
+            refused = MalformedEvent(
+                raw={"unstorable": repr(event.raw)[:10_000]}, reason=str(error), dedupe_key=event.dedupe_key
+            )
         with self._begin() as tx:
-            return _joined([_ingest_alone(tx, event) for event in batch])
+            return _ingest(tx, [refused])
 
 
 def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> Receipt:
     resolved = [_check(event) for event in batch]
     reports: list[Report | None] = _resolve(tx, batch, resolved)
-    positions = [position for position, report in enumerate(reports) if report is not None]
-    recorded = facts.record(tx, [report for report in reports if report is not None])
-    new = {positions[index] for index in recorded.new}
     unknown = [
         (event, reason or "no campaign of this tenant")
         for event, reason, report in zip(batch, resolved, reports, strict=True)
         if report is None
     ]
     _keep_aside(tx, unknown)
+    recorded = facts.record(tx, [report for report in reports if report is not None])
     results = [_result(event, report, recorded.statuses) for event, report in zip(batch, reports, strict=True)]
-    return Receipt(len(batch), len(new), len(positions) - len(new), len(unknown), tuple(results))
-
-
-def _ingest_alone(tx: Transaction, event: Incoming) -> Receipt:
-    outcome = tx.alone(lambda: _ingest(tx, [event]))
-    if not isinstance(outcome, Refused):
-        return outcome
-    reason = f"the database refused it: {outcome.reason}"
-    log.error("event kept aside", action="webhook.poison", reason=outcome.reason)
-    raw = {"unstorable": repr(event.raw)[:10_000]}
-    _keep_aside(tx, [(MalformedEvent(raw=raw, reason=reason, dedupe_key=event.dedupe_key), reason)])
-    return Receipt(1, 0, 0, 1, (None,))
+    known, new = len(batch) - len(unknown), len(recorded.new)
+    return Receipt(len(batch), new, known - new, len(unknown), tuple(results))
 
 
 def _joined(receipts: Sequence[Receipt]) -> Receipt:
