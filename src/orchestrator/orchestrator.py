@@ -151,10 +151,10 @@ class OutreachOrchestrator:
     def send_due(self, limit: int = 100, concurrency: int = 8) -> dict[str, int]:
         """Send up to `limit` campaigns that are due, of all tenants in turn; for cron jobs and simple loops.
 
-        Returns:
-            How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed`` or ``requeued``.
+        Returns how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed`` or ``requeued``.
         """
-        return dict(self.services.dispatcher.send_due(limit, concurrency))
+        most, at_once = contracts.parse_count("limit", limit), contracts.parse_count("concurrency", concurrency)
+        return dict(self.services.dispatcher.send_due(most, at_once))
 
     # Commands
 
@@ -172,14 +172,14 @@ class OutreachOrchestrator:
     def update_campaign(self, campaign_id: Any, tenant_id: Any, **changes: Any) -> OutreachCampaign:
         """Change ``property_record``, ``score_result``, ``memo_url``, ``greeting`` or ``batch`` before it is sent.
 
-        Raises:
-            CampaignNotFound, InvalidState, ValidationError: As they say.
+        Raises `CampaignNotFound`, `InvalidState`, `ValidationError`.
         """
         return commands.update(self.services.begin, self._key(campaign_id, tenant_id), changes)
 
     def retry_failed(self, tenant_id: Any, limit: int = 1000) -> int:
         """Make up to `limit` failed campaigns due again, except to suppressed addresses; return how many."""
-        return commands.retry_failed(self.services.begin, contracts.parse_id("tenant_id", tenant_id), limit)
+        tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
+        return commands.retry_failed(self.services.begin, tenant, most)
 
     def record_reply(
         self,
@@ -188,9 +188,9 @@ class OutreachOrchestrator:
         text: str,
         *,
         is_interested: bool | None = None,
-        occurred_at: datetime | None = None,
+        occurred_at: datetime | str | None = None,
     ) -> str:
-        """Record that the owner answered; returns the campaign's status. Raises `CampaignNotFound`."""
+        """Record that the owner answered; returns the status. Raises `CampaignNotFound`, `ValidationError`."""
         key = self._key(campaign_id, tenant_id)
         return replies.record(self.services.begin, key, text, is_interested=is_interested, occurred_at=occurred_at)
 
@@ -250,9 +250,10 @@ class OutreachOrchestrator:
         self, status: OutreachStatus | str, tenant_id: Any, limit: int = 100
     ) -> list[OutreachCampaign]:
         """Return up to `limit` campaigns that have `status` now, newest first. Raises `ValidationError`."""
-        wanted = contracts.parse_status("status", status)
+        wanted, most = contracts.parse_status("status", status), contracts.parse_count("limit", limit)
+        tenant = contracts.parse_id("tenant_id", tenant_id)
         with self.services.read() as tx:
-            return campaigns.with_status(tx, contracts.parse_id("tenant_id", tenant_id), wanted, limit)
+            return campaigns.with_status(tx, tenant, wanted, most)
 
     def get_events(self, campaign_id: Any, tenant_id: Any) -> list[events.OutreachEvent]:
         """Return a campaign's history in the order things happened; empty for an unknown campaign."""
@@ -266,7 +267,8 @@ class OutreachOrchestrator:
 
     def get_funnel(self, tenant_id: Any, batch: str | None = None) -> Funnel:
         """Return how far campaigns ever got, and the rates with their fractions."""
-        return statistics.funnel(self.services.read, contracts.parse_id("tenant_id", tenant_id), batch)
+        tenant, label = contracts.parse_id("tenant_id", tenant_id), contracts.parse_label("batch", batch)
+        return statistics.funnel(self.services.read, tenant, label)
 
     # Events out
 
@@ -279,7 +281,7 @@ class OutreachOrchestrator:
 
     def relay_events(self, publisher: Publisher | None = None, limit: int = 500) -> int:
         """Publish up to `limit` events of the outbox (to the log by default); return how many left."""
-        return self.services.relay(publisher).run_once(limit)
+        return self.services.relay(publisher).run_once(contracts.parse_count("limit", limit))
 
     def check_ready(self) -> list[Check]:
         """Say whether this installation can work: the database answers, and its schema is current."""

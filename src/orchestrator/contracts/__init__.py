@@ -1,6 +1,7 @@
 """The shapes callers hand in, checked, cleaned and made storable."""
 
 from orchestrator.contracts.fields import Direction, direction_of, number
+from orchestrator.contracts.options import parse_context, parse_count, parse_flag, parse_label, parse_text
 from orchestrator.contracts.records import (
     Address,
     Attrs,
@@ -27,11 +28,16 @@ __all__ = [
     "ScoreResult",
     "direction_of",
     "number",
+    "parse_context",
+    "parse_count",
     "parse_email",
+    "parse_flag",
     "parse_id",
+    "parse_label",
     "parse_memo_url",
     "parse_property",
     "parse_score",
     "parse_status",
+    "parse_text",
     "parse_time",
 ]

@@ -49,7 +49,9 @@ def draft(clock: Clock, tenant_id: str, item: Mapping[str, Any]) -> OutreachCamp
     """
     unknown = sorted(map(str, item.keys() - _ITEM_FIELDS))
     if unknown:
-        raise errors.ValidationError(unknown[0], "is not a field of an item", fix=f"Use {', '.join(_ITEM_FIELDS)}.")
+        raise errors.ValidationError(
+            unknown[0], "is not a field of an item", fix=f"Use {', '.join(sorted(_ITEM_FIELDS))}."
+        )
     record = contracts.parse_property(item.get("property_record"))
     score = contracts.parse_score(item.get("score_result"))
     memo_url = contracts.parse_memo_url(item.get("memo_url"))
@@ -66,8 +68,8 @@ def draft(clock: Clock, tenant_id: str, item: Mapping[str, Any]) -> OutreachCamp
         status=OutreachStatus.SCHEDULED,
         subject=subject_line(record.address.line1),
         memo_url=memo_url,
-        batch=_label("batch", item.get("batch")),
-        context=dict(item["context"]) if item.get("context") else None,
+        batch=contracts.parse_label("batch", item.get("batch")),
+        context=contracts.parse_context(item.get("context")),
         scheduled_at=when,
         next_send_at=when or now,
         created_at=now,
@@ -133,14 +135,6 @@ def replacements(read: Begin, key: tuple[str, str], property_record: Any, score_
     return Replacements(
         property_record=record.as_dict() if record else None, score_result=score.as_dict() if score else None
     )
-
-
-def _label(field: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.strip() or len(value) > 200:
-        raise errors.ValidationError(field, "must be a text of 1 to 200 characters")
-    return " ".join(value.split())
 
 
 def _insert(

@@ -21,6 +21,8 @@ from orchestrator.services.standing import Standings
 Begin = Callable[[], AbstractContextManager[Transaction]]
 Key = tuple[str, str]
 
+_CHANGEABLE = frozenset({"property_record", "score_result", "memo_url", "greeting", "batch"})
+
 
 def cancel(begin: Begin, key: Key) -> OutreachCampaign:
     """Call a campaign off before it is sent; repeating it changes nothing.
@@ -87,6 +89,9 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         InvalidState: It was sent, or is being sent right now.
         ValidationError: A field is wrong, or the record is of another property.
     """
+    unknown = sorted(changes.keys() - _CHANGEABLE)
+    if unknown:
+        raise errors.ValidationError(unknown[0], "cannot be changed", fix=f"Change {', '.join(sorted(_CHANGEABLE))}.")
     columns: dict[str, Any] = {}
     if changes.get("property_record") is not None:
         columns |= _record_columns(changes["property_record"])
@@ -94,7 +99,8 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         columns["score_result"] = contracts.parse_score(changes["score_result"]).as_dict()
     if changes.get("memo_url") is not None:
         columns["memo_url"] = contracts.parse_memo_url(changes["memo_url"])
-    columns |= {name: changes[name] for name in ("greeting", "batch") if changes.get(name) is not None}
+    labels = {name: contracts.parse_label(name, changes.get(name)) for name in ("greeting", "batch")}
+    columns |= {name: label for name, label in labels.items() if label is not None}
     with begin() as tx:
         standings = _ready(tx, key, Command.UPDATE)
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:

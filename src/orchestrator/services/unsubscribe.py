@@ -29,10 +29,10 @@ class OptOuts:
 
     def find(self, token: str) -> OutreachCampaign | None:
         """Return the campaign whose mail carried `token`, or None; changes nothing."""
-        try:
-            tenant_id, campaign_id, _ = self.signer().verify(PURPOSE, token)
-        except (errors.TokenError, ValueError):
+        ids = self._ids(token)
+        if ids is None:
             return None
+        tenant_id, campaign_id, _ = ids
         with self.read() as tx:
             return campaigns.get(tx, (tenant_id, campaign_id))
 
@@ -54,10 +54,10 @@ class OptOuts:
         Returns:
             Whether the token is one of ours. Callers on the network answer the same either way.
         """
-        try:
-            tenant_id, campaign_id, message_id = self.signer().verify(PURPOSE, token)
-        except (errors.TokenError, ValueError):
+        ids = self._ids(token)
+        if ids is None:
             return False
+        tenant_id, campaign_id, message_id = ids
         report = facts.Report(
             tenant_id=tenant_id,
             campaign_id=campaign_id,
@@ -69,3 +69,13 @@ class OptOuts:
         )
         with self.begin() as tx:
             return bool(facts.record(tx, [report]).statuses)
+
+    def _ids(self, token: str) -> tuple[str, str, str] | None:
+        """Return (tenant, campaign, message) of a token of ours; None for anything else, whatever it is."""
+        if not isinstance(token, str):
+            return None
+        try:
+            tenant_id, campaign_id, message_id = self.signer().verify(PURPOSE, token)
+        except (errors.TokenError, ValueError):
+            return None
+        return tenant_id, campaign_id, message_id
