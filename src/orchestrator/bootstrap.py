@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
 
 from orchestrator import errors, rendering
 from orchestrator.clock import Clock, SystemClock
@@ -53,12 +53,17 @@ class Services:
         self.read = repository.reading
         self.loop = SenderLoop()
         self._parts = parts
+        self._closing: weakref.finalize[..., Services] | None = None
 
     @cached_property
     def transport(self) -> Transport:
         """The way out. Raises `MissingApiKey` when there is no key."""
-        if self._parts.transport is not None:
-            return self._parts.transport
+        transport = self._parts.transport or self._sendgrid()
+        # Callers that never close, as in a script's last line, get it done when the program ends.
+        self._closing = weakref.finalize(self, _hang_up, self.loop, transport)
+        return transport
+
+    def _sendgrid(self) -> Transport:
         key = self.settings.sendgrid_api_key
         if key is None:
             raise errors.MissingApiKey
@@ -113,13 +118,23 @@ class Services:
             raise errors.WebhookNotConfigured
         return Verifier(self.settings.webhook_public_key)
 
+    @property
+    def opt_out_prefix(self) -> str | None:
+        """What every opt-out link of ours begins with; a click on one is no sign of interest."""
+        return f"{self.settings.base_url}/u/" if self.settings.base_url else None
+
     def relay(self, publisher: Publisher | None = None) -> Relay:
         """Return a relay to `publisher`; None publishes to the log."""
         return Relay(self.begin, publisher or LogPublisher())
 
     def close(self) -> None:
-        """Close connections and stop the sender's thread; the database stays open, it is the caller's."""
-        transport: Any = self.__dict__.get("transport")
-        if transport is not None:
-            self.loop.run(transport.aclose())
+        """Close connections and stop the sender's thread; the database stays open, it is its owner's."""
+        if self._closing is not None:
+            self._closing()
+            del self.transport
         self.loop.close()
+
+
+def _hang_up(loop: SenderLoop, transport: Transport) -> None:
+    loop.run(transport.aclose())
+    loop.close()

@@ -51,7 +51,8 @@ class OutreachOrchestrator:
         configured = settings.load(
             sendgrid_api_key=sendgrid_api_key, from_email=from_email, from_name=from_name, **configuration
         )
-        self.repository = repository or OutreachRepository()
+        self._owns_repository = repository is None
+        self.repository = repository or OutreachRepository(configured.dsn)
         self.services = bootstrap.Services(configured, self.repository, parts or bootstrap.Parts())
 
     def __enter__(self) -> Self:
@@ -61,8 +62,10 @@ class OutreachOrchestrator:
         self.close()
 
     def close(self) -> None:
-        """Close connections and threads; the repository stays usable by others."""
+        """Close connections and threads; a repository that was passed in stays open for its owner."""
         self.services.close()
+        if self._owns_repository:
+            self.repository.close()
 
     # Creating
 
@@ -228,7 +231,9 @@ class OutreachOrchestrator:
             DatabaseUnreachable: Nothing was stored; SendGrid will send it again.
         """
         self.verify_webhook(raw_body, headers)
-        return self.services.delivery_events.ingest(sendgrid.parse(raw_body, opt_out_prefix=self._opt_out_prefix))
+        return self.services.delivery_events.ingest(
+            sendgrid.parse(raw_body, opt_out_prefix=self.services.opt_out_prefix)
+        )
 
     def unsubscribe(self, token: str) -> bool:
         """Execute an opt-out link; False means that the token is not ours."""
@@ -288,13 +293,8 @@ class OutreachOrchestrator:
         return health.check(self.repository)
 
     def _ingest(self, data: list[Any]) -> Receipt:
-        normalised = [sendgrid.normalise(event, opt_out_prefix=self._opt_out_prefix) for event in data]
+        normalised = [sendgrid.normalise(event, opt_out_prefix=self.services.opt_out_prefix) for event in data]
         return self.services.delivery_events.ingest(normalised)
-
-    @property
-    def _opt_out_prefix(self) -> str | None:
-        base = self.services.settings.base_url
-        return f"{base}/u/" if base else None
 
     def _key(self, campaign_id: Any, tenant_id: Any) -> tuple[str, str]:
         return contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)

@@ -53,6 +53,11 @@ class Settings(BaseSettings):
     brand_color: str = Field("#005c91", alias="OUTREACH_BRAND_COLOR", description="Button colour, #rrggbb")
     template_dir: Path | None = Field(None, alias="OUTREACH_TEMPLATE_DIR", description="Folder of your own templates")
 
+    @property
+    def dsn(self) -> str | None:
+        """The database address in clear text; None means the embedded file."""
+        return self.db_dsn.get_secret_value() if self.db_dsn else None
+
     @field_validator("sendgrid_url", "base_url")
     @classmethod
     def _http_address(cls, value: str | None) -> str | None:

@@ -31,8 +31,7 @@ def opened_repository(configured: Settings | None = None) -> Iterator[OutreachRe
     """Open the configured database for the length of a block."""
     from orchestrator.repository import OutreachRepository
 
-    dsn = (configured or load_settings()).db_dsn
-    repository = OutreachRepository(dsn.get_secret_value() if dsn else None)
+    repository = OutreachRepository((configured or load_settings()).dsn)
     try:
         yield repository
     finally:

@@ -35,8 +35,7 @@ class OutreachRepository:
 
     def __init__(self, db_dsn: str | None = None, *, clock: Clock | None = None) -> None:
         if db_dsn is None:
-            configured = settings.load().db_dsn
-            db_dsn = configured.get_secret_value() if configured else None
+            db_dsn = settings.load().dsn
         self.url = engine.resolve(db_dsn)
         self._clock = clock
         self._is_sqlite = self.url.get_backend_name() == "sqlite"

@@ -29,6 +29,9 @@ Key = tuple[str, str]
 
 #: How long `send` goes on trying a mail that certainly was not sent, in seconds.
 RETRY_BUDGET = 30.0
+#: Seconds after `hand` began within which the POST must begin, or it does not: a process that was stopped in between
+#: must not send under a lease that others may think dead. Half a lease leaves the transport's time-out its room.
+LATEST_START = ledger.LEASE.total_seconds() / 2
 #: How long a due mail that certainly was not sent waits before it is due again.
 REQUEUE_AFTER = timedelta(seconds=30)
 #: How long a mail waits when SendGrid refuses the whole account.
@@ -44,6 +47,7 @@ class Dispatcher:
         loop: Runs the transport.
         composer: Writes the mails.
         pause: Waits the given seconds between tries.
+        monotonic: Seconds by a clock that is never set.
     """
 
     def __init__(
@@ -53,12 +57,14 @@ class Dispatcher:
         loop: SenderLoop,
         composer: Composer,
         pause: Callable[[float], object] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._begin = begin
         self._transport = transport
         self._loop = loop
         self._composer = composer
         self._pause = pause
+        self._monotonic = monotonic
         self._last_tenant: str | None = None
 
     def send(self, key: Key, replacements: Replacements | None = None) -> Answer:
@@ -80,18 +86,17 @@ class Dispatcher:
         if isinstance(claimed, Answer):
             return claimed
         mail = self._compose(claimed, replacements or Replacements())
-        deadline = time.monotonic() + RETRY_BUDGET
+        deadline = self._monotonic() + RETRY_BUDGET
         tries = 0
         while True:
-            refusal = self._hand(claimed, mail, transport)
-            if refusal is not None:
-                return refusal
-            outcome = self._loop.run(transport.post(mail))
+            outcome = self._hand_and_post(claimed, mail, transport)
+            if isinstance(outcome, Answer):
+                return outcome
             tries += 1
             if not isinstance(outcome, NotSent) or outcome.account:
                 return self._settle(claimed, outcome)
             wait = backoff(tries, retry_after=outcome.retry_after, random=random.random)
-            if time.monotonic() + wait >= deadline:
+            if self._monotonic() + wait >= deadline:
                 return self._settle(claimed, outcome)
             log.info("mail not sent, trying again", action="send.retry", reason=outcome.reason, wait=round(wait, 2))
             self._pause(wait)
@@ -123,10 +128,9 @@ class Dispatcher:
             if isinstance(claimed, Answer):
                 return "suppressed" if claimed.status == "suppressed" else None
             mail = self._compose(claimed, Replacements())
-            refusal = self._hand(claimed, mail, transport)
-            if refusal is not None:
-                return "suppressed" if refusal.status == "suppressed" else None
-            outcome = self._loop.run(transport.post(mail))
+            outcome = self._hand_and_post(claimed, mail, transport)
+            if isinstance(outcome, Answer):
+                return "suppressed" if outcome.status == "suppressed" else None
             if isinstance(outcome, NotSent):
                 return self._give_back(claimed, outcome)
             return self._settle(claimed, outcome).status
@@ -144,18 +148,35 @@ class Dispatcher:
         try:
             return self._composer.compose(claimed.campaign, claimed.message.id, replacements)
         except errors.TemplateError as error:
-            with self._begin() as tx:
-                ledger.settle_failed(tx, claimed, Rejected(str(error)))
+            self._cannot_compose(claimed, error)
             raise
-        except BaseException:
+        except (errors.OrchestratorError, KeyboardInterrupt, SystemExit) as error:
             # Not this campaign's fault: what was reserved goes back as it was.
             with self._begin() as tx:
-                ledger.give_back(tx, claimed, "it could not be composed")
+                ledger.give_back(tx, claimed, f"it could not be composed: {error}")
             raise
+        except Exception as error:
+            # A defect met by this campaign's data. It would meet it again at the head of the queue, for ever.
+            self._cannot_compose(claimed, error)
+            raise errors.TemplateError(f"The mail could not be composed: {type(error).__name__}: {error}") from error
 
-    def _hand(self, claimed: Claim, mail: OutgoingMail, transport: Transport) -> Answer | None:
+    def _cannot_compose(self, claimed: Claim, error: Exception) -> None:
         with self._begin() as tx:
-            return ledger.hand(tx, claimed, mail, transport.account)
+            ledger.settle_failed(tx, claimed, Rejected(str(error) or type(error).__name__))
+        log.error(
+            "mail cannot be composed", action="send.uncomposable", campaign_id=claimed.campaign.id, exc_info=error
+        )
+
+    def _hand_and_post(self, claimed: Claim, mail: OutgoingMail, transport: Transport) -> Answer | Outcome:
+        latest = self._monotonic() + LATEST_START
+        with self._begin() as tx:
+            refusal = ledger.hand(tx, claimed, mail, transport.account)
+        return refusal or self._loop.run(self._post(mail, transport, latest))
+
+    async def _post(self, mail: OutgoingMail, transport: Transport, latest: float) -> Outcome:
+        if self._monotonic() > latest:
+            return NotSent("this process stood still for so long that others may think it dead")
+        return await transport.post(mail)
 
     def _give_back(self, claimed: Claim, outcome: NotSent) -> str:
         delay = ACCOUNT_PAUSE if outcome.account else max(REQUEUE_AFTER, timedelta(seconds=outcome.retry_after or 0))
