@@ -35,6 +35,8 @@ class Crowd:
             for result in orchestrator.create_campaigns(tenant, self.items)
             if result.campaign
         ]
+        #: Campaigns of mails that were posted: the provider tells of no others.
+        self.posted: list[tuple[str, str]] = []
         #: What somebody was told; anything but our own refusals fails the test.
         self.told: Counter[str] = Counter()
 
@@ -64,7 +66,7 @@ class Crowd:
 
     def webhooks(self, chance: random.Random) -> None:
         batch = []
-        for campaign_id, tenant_id in chance.sample(self.campaigns, 6):
+        for campaign_id, tenant_id in chance.sample(self.posted, min(len(self.posted), 6)):
             ids = {"campaign_id": campaign_id, "tenant_id": tenant_id, "sg_event_id": new_id()}
             batch.append({"event": chance.choice(WORDS), "url": "https://memo.test"} | ids)
         self.orchestrator.handle_webhook(batch)
@@ -92,6 +94,7 @@ def test_a_crowd_on_few_owners_never_deadlocks_and_every_number_is_right(reposit
 
     def answer(mail: OutgoingMail) -> Outcome:
         with posting:
+            crowd.posted.append((mail.campaign_id, mail.tenant_id))
             outcome = chance.choice(
                 [Accepted(new_id()), Accepted(new_id()), NotSent("401", account=True), Rejected("400")]
             )

@@ -12,7 +12,7 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import OutreachMessage, Rejected
 from orchestrator.repository import OutreachRepository, campaigns, messages
-from orchestrator.services import ledger
+from orchestrator.services import dispatch, ledger
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
 PAST_LEASE = ledger.LEASE + timedelta(seconds=1)
@@ -176,3 +176,29 @@ def test_a_worker_that_woke_too_late_withdraws_nobody_elses_attempt(
         assert refused is not None
         assert refused.status == "withdrawn"
         assert states(timed, campaign) == ["in_doubt"]
+
+
+def test_a_process_that_stood_still_after_handing_posts_nothing(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        campaign = create(orchestrator)
+        services = orchestrator.services
+        stands_still = iter([0.0, dispatch.LATEST_START + 1]).__next__
+        dispatcher = dispatch.Dispatcher(
+            services.begin, lambda: transport, services.loop, services.composer, monotonic=stands_still
+        )
+        assert dispatcher.send_due() == {"requeued": 1}
+        assert transport.sent == []
+        assert states(repository, campaign) == ["voided"]
+
+
+def test_data_that_cannot_be_composed_fails_its_own_campaign_and_no_other(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        broken, sound = create(orchestrator), create(orchestrator)
+        with repository.transaction() as tx:
+            campaigns.update(tx, [((TENANT, broken.id), {"property_record": {"address": 5}})])
+        assert orchestrator.send_due() == {"failed": 1, "sent": 1}
+        assert [mail.campaign_id for mail in transport.sent] == [sound.id]
+        failed = now(repository, broken)[0]
+        assert failed.status is OutreachStatus.FAILED
+        assert failed.last_error
+        assert orchestrator.send_due() == {}
