@@ -202,3 +202,25 @@ def test_data_that_cannot_be_composed_fails_its_own_campaign_and_no_other(reposi
         assert failed.status is OutreachStatus.FAILED
         assert failed.last_error
         assert orchestrator.send_due() == {}
+
+
+def test_what_somebody_holds_is_not_due_whatever_is_asked_of_its_schedule(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        campaign = create(orchestrator)
+        with repository.transaction() as tx:
+            campaigns.update(tx, [((TENANT, campaign.id), {"hold_reason": "read it first", "next_send_at": None})])
+        orchestrator.reschedule_campaign(campaign.id, TENANT, None)
+        assert orchestrator.send_due() == {}
+        assert transport.sent == []
+        assert now(repository, campaign)[0].next_send_at is None
+
+
+def test_a_subscription_may_be_ended_twice(repository: OutreachRepository) -> None:
+    heard: list[str] = []
+    with facade(repository) as (orchestrator, _):
+        end = orchestrator.subscribe("event.outreach.scheduled", lambda event: heard.append(event["type"]))
+        create(orchestrator)
+        end()
+        end()
+        create(orchestrator)
+    assert heard == ["event.outreach.scheduled"]

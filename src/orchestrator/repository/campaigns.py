@@ -153,7 +153,7 @@ def _head(tx: Transaction, tenant_id: str, now: datetime, limit: int) -> list[Ke
     queue = sa.select(table.c.id).where(
         table.c.tenant_id == tenant_id, table.c.next_send_at.is_not(None), table.c.next_send_at <= now
     )
-    rows = tx.execute(queue.where(table.c.hold_reason.is_(None)).order_by(table.c.next_send_at).limit(limit))
+    rows = tx.execute(queue.order_by(table.c.next_send_at).limit(limit))
     return [(tenant_id, campaign_id) for campaign_id in rows.scalars()]
 
 

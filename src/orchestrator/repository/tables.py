@@ -94,8 +94,10 @@ campaigns = sa.Table(
     sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_campaigns"),
     sa.UniqueConstraint("tenant_id", "property_id", name="uq_outreach_campaigns_property"),
     one_of("status", OutreachStatus, "ck_outreach_campaigns_status"),
-    # Only a scheduled campaign may be due: whatever else happened to it, nothing more goes out by itself.
-    sa.CheckConstraint("next_send_at IS NULL OR status = 'scheduled'", name="ck_outreach_campaigns_due"),
+    # Only a scheduled campaign that nobody holds may be due: nothing else goes out by itself, or stands in the queue.
+    sa.CheckConstraint(
+        "next_send_at IS NULL OR (status = 'scheduled' AND hold_reason IS NULL)", name="ck_outreach_campaigns_due"
+    ),
     postgresql_with={"fillfactor": "70"},
 )
 sa.Index(

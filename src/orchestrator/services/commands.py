@@ -142,10 +142,9 @@ def _ready(tx: Transaction, key: Key, command: Command) -> Standings:
 
 def _make_due(tx: Transaction, standings: Standings, key: Key, at: datetime, what: str) -> None:
     _withdraw_failed(standings, key)
-    standings.change(key, status=OutreachStatus.SCHEDULED)
-    standings.restand(key)
-    standings.change(key, next_send_at=at, last_error=None)
     standings.withdraw_reserved(key)
+    standings.change(key, status=OutreachStatus.SCHEDULED, last_error=None)
+    standings.requeue(key, at)
     standings.history.append((key, what))
 
 

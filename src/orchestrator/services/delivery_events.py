@@ -81,8 +81,8 @@ def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> Receipt:
         for event, reason, report in zip(batch, resolved, reports, strict=True)
         if report is None
     ]
-    _keep_aside(tx, unknown)
     recorded = facts.record(tx, [report for report in reports if report is not None])
+    _keep_aside(tx, unknown)
     results = [_result(event, report, recorded.statuses) for event, report in zip(batch, reports, strict=True)]
     known, new = len(batch) - len(unknown), len(recorded.new)
     return Receipt(len(batch), new, known - new, len(unknown), tuple(results))
@@ -117,7 +117,8 @@ def _resolve(tx: Transaction, batch: Sequence[Incoming], refused: Sequence[str |
     wanted = [e for e, why in zip(batch, refused, strict=True) if why is None and isinstance(e, DeliveryEvent)]
     by_message = _by_message(tx, wanted)
     by_campaign = _by_campaign(tx, [e for e in wanted if (e.tenant_id, e.message_id) not in by_message])
-    by_sendgrid = messages.by_sendgrid_id(tx, [e.sendgrid_message_id for e in wanted if e.sendgrid_message_id])
+    nameless = {e.sendgrid_message_id for e in wanted if e.sendgrid_message_id and not e.campaign_id}
+    by_sendgrid = messages.by_sendgrid_id(tx, nameless)
     reports: list[Report | None] = []
     for event, why in zip(batch, refused, strict=True):
         if why is not None or not isinstance(event, DeliveryEvent):

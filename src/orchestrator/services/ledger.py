@@ -211,7 +211,7 @@ def _locked(tx: Transaction, key: Key, *, records: bool = False) -> Standings:
 
 def _is_due(tx: Transaction, campaign: OutreachCampaign) -> bool:
     at = campaign.next_send_at
-    return at is not None and at <= tx.now() and campaign.hold_reason is None
+    return at is not None and at <= tx.now()
 
 
 def _live_answer(tx: Transaction, standings: Standings, key: Key) -> Answer | None:

@@ -112,10 +112,10 @@ class Standings:
         return bool(reserved)
 
     def requeue(self, key: Key, at: datetime) -> None:
-        """Make a campaign due at `at` whose reserved attempt was withdrawn, if nothing else decides its status."""
+        """Make a campaign due at `at`, unless its facts decide otherwise or somebody holds it."""
         self.restand(key)
         if self._now[key].status is OutreachStatus.SCHEDULED:
-            self.change(key, next_send_at=at)
+            self.change(key, next_send_at=None if self._now[key].hold_reason else at)
 
     def suppress_scheduled(self, keys: Iterable[Key], reasons: Mapping[Key, str]) -> None:
         """Take campaigns off the queue whose address was just suppressed by a fact about another campaign."""

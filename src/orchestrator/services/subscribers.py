@@ -19,9 +19,15 @@ class Subscribers:
         self._by_type: dict[str, list[Subscriber]] = {}
 
     def subscribe(self, type_: str, function: Subscriber) -> Callable[[], None]:
-        """Call `function` with each CloudEvent of `type_`; return a function that ends it."""
-        self._by_type.setdefault(type_, []).append(function)
-        return lambda: self._by_type[type_].remove(function)
+        """Call `function` with each CloudEvent of `type_`; return a function that ends it, also when called twice."""
+        known = self._by_type.setdefault(type_, [])
+        known.append(function)
+
+        def end() -> None:
+            if function in known:
+                known.remove(function)
+
+        return end
 
     def notify(self, events: list[dict[str, Any]]) -> None:
         """Tell everybody of committed `events`. What a subscriber raises is logged and never reaches the caller."""

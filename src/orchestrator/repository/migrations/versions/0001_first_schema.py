@@ -77,7 +77,9 @@ def _outreach_campaigns() -> None:
         sa.Column("property_record", JSON, nullable=False),
         sa.Column("score_result", JSON, nullable=False),
         sa.Column("context", JSON),
-        sa.CheckConstraint("next_send_at IS NULL OR status = 'scheduled'", name="ck_outreach_campaigns_due"),
+        sa.CheckConstraint(
+            "next_send_at IS NULL OR (status = 'scheduled' AND hold_reason IS NULL)", name="ck_outreach_campaigns_due"
+        ),
         sa.CheckConstraint(
             f"status IN ({STATUSES})",
             name="ck_outreach_campaigns_status",
