@@ -224,3 +224,17 @@ def test_a_subscription_may_be_ended_twice(repository: OutreachRepository) -> No
         end()
         create(orchestrator)
     assert heard == ["event.outreach.scheduled"]
+
+
+def test_an_opt_out_by_an_old_mail_is_the_opt_out_of_who_got_that_mail(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        campaign = create(orchestrator, "old@owners.test")
+        orchestrator.send_campaign(campaign.id, TENANT)
+        first = transport.sent[0].message_id
+        orchestrator.handle_webhook(event(campaign, "bounce", first, type="blocked"))
+        record = property_record("new@owners.test", id_=campaign.property_id)
+        orchestrator.update_campaign(campaign.id, TENANT, property_record=record)
+        orchestrator.handle_webhook(event(campaign, "unsubscribe", first))
+        assert create(orchestrator, "old@owners.test").status is OutreachStatus.SUPPRESSED
+        assert create(orchestrator, "new@owners.test").status is OutreachStatus.SCHEDULED
+        assert now(repository, campaign)[0].status is OutreachStatus.UNSUBSCRIBED

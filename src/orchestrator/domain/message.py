@@ -45,6 +45,8 @@ class OutreachMessage:
     state: MessageState
     created_at: datetime
     account: str | None = None
+    #: Whose mail it is: the campaign's owner may be corrected later, and what this mail meets concerns its recipient.
+    address_key: str | None = None
     subject: str | None = None
     lease_token: str | None = None
     lease_until: datetime | None = None

@@ -50,6 +50,16 @@ def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Iterable[str]) ->
     }
 
 
+def address_keys(tx: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return {(tenant, message): address key} of those attempts that exist."""
+    query = sa.select(table.c.id, table.c.address_key).where(table.c.address_key.is_not(None))
+    return {
+        (tenant_id, message_id): address_key
+        for tenant_id, ids in by_tenant(keys)
+        for message_id, address_key in tx.execute(query.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
+    }
+
+
 def by_sendgrid_id(tx: Transaction, sendgrid_ids: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Return {X-Message-Id: (tenant, campaign, message)}, for events that lost our own ids."""
     query = sa.select(table.c.sendgrid_message_id, table.c.tenant_id, table.c.campaign_id, table.c.id)

@@ -120,6 +120,7 @@ messages = sa.Table(
     sa.Column("attempt", sa.SmallInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("account", sa.String),
+    sa.Column("address_key", sa.String),
     sa.Column("subject", sa.String),
     sa.Column("lease_token", sa.String),
     sa.Column("lease_until", UtcDateTime),

@@ -78,7 +78,7 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
     siblings = [
         key for tenant_id, names in by_tenant(locked.values()) for key in campaigns.scheduled_to(tx, tenant_id, names)
     ]
-    created_since = {report.key for report in reports if report.suppression} - locked.keys()
+    created_since = {r.key for position, r in enumerate(reports) if r.suppression and position not in locked}
     known = campaigns.lock_many(tx, {report.key for report in reports} - created_since | set(siblings))
     standings = Standings(known, messages.of_campaigns(tx, known))
     new = _store(tx, reports, standings)
@@ -86,7 +86,7 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
     for position in sorted(new):
         standings.note(reports[position], _time_of(reports[position], standings, now), now)
     if new:
-        reasons = _suppress(tx, [reports[position] for position in sorted(new)], locked, now)
+        reasons = _suppress(tx, reports, sorted(new), locked, now)
         standings.suppress_scheduled(siblings, reasons)
         write(tx, standings)
     return Recorded(frozenset(new), {key: standings.campaign(key).status for key in known})
@@ -112,22 +112,35 @@ def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign])
     statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
 
 
-def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[Key, Key]:
-    """Lock the addresses that `reports` may suppress; return {campaign: address}, both with their tenant."""
-    found = campaigns.address_keys(tx, {report.key for report in reports if report.suppression})
-    locked = {key: (key[0], address_key) for key, address_key in found.items()}
+def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key]:
+    """Lock the addresses that `reports` may suppress; return {position of the report: (tenant, address key)}.
+
+    What a mail met concerns the address it went to; a report that names no mail concerns the campaign's present owner.
+    """
+    wanted = {position: report for position, report in enumerate(reports) if report.suppression}
+    owners = campaigns.address_keys(tx, {report.key for report in wanted.values()})
+    named = {(report.tenant_id, report.message_id) for report in wanted.values() if report.message_id}
+    recipients = messages.address_keys(tx, named)
+    locked = {
+        position: (report.tenant_id, recipients.get((report.tenant_id, report.message_id or ""), owners[report.key]))
+        for position, report in wanted.items()
+        if report.key in owners
+    }
     addresses.lock(tx, locked.values())
     return locked
 
 
-def _suppress(tx: Transaction, new: Iterable[Report], locked: Mapping[Key, Key], at: datetime) -> dict[Key, str]:
-    """Suppress the addresses that `new` reports say so of; return {address: reason}."""
+def _suppress(
+    tx: Transaction, reports: Sequence[Report], new: Iterable[int], locked: Mapping[int, Key], at: datetime
+) -> dict[Key, str]:
+    """Suppress the addresses that the `new` ones of `reports` say so of; return {address: reason}."""
     reasons: dict[Key, str] = {}
-    for report in new:
-        if report.suppression:
-            address = locked[report.key]
-            reasons.setdefault(address, report.suppression)
-            addresses.suppress(tx, address, reason=report.suppression, source=report.event_type, at=at)
+    for position in new:
+        reason = reports[position].suppression
+        if reason:
+            address = locked[position]
+            reasons.setdefault(address, reason)
+            addresses.suppress(tx, address, reason=reason, source=reports[position].event_type, at=at)
     return reasons
 
 

@@ -270,6 +270,7 @@ def _reserve(tx: Transaction, standings: Standings, key: Key) -> Claim:
         step=campaign.step,
         attempt=max((message.attempt for message in earlier), default=0) + 1,
         state=MessageState.RESERVED,
+        address_key=campaign.owner_address_key,
         created_at=tx.now(),
         lease_token=new_id(),
         lease_until=tx.now() + LEASE,

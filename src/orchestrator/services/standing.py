@@ -209,7 +209,8 @@ class Standings:
         campaign = self._now[key]
         attempt = OutreachMessage(
             id=new_id(), tenant_id=key[0], campaign_id=key[1], step=campaign.step, attempt=1,
-            state=MessageState.ACCEPTED, created_at=at, accepted_at=at, subject=campaign.subject,
+            state=MessageState.ACCEPTED, created_at=at, accepted_at=at, address_key=campaign.owner_address_key,
+            subject=campaign.subject,
         )  # fmt: skip
         self.add_attempt(attempt)
         return attempt

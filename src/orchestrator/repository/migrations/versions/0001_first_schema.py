@@ -108,7 +108,7 @@ def _outreach_messages() -> None:
         sa.Column("step", sa.SmallInteger(), nullable=False),
         sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        *(sa.Column(name, sa.String()) for name in ("account", "subject", "lease_token")),
+        *(sa.Column(name, sa.String()) for name in ("account", "address_key", "subject", "lease_token")),
         sa.Column("lease_until", TIME),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("handed_at", TIME),
