@@ -51,9 +51,10 @@ def lock(tx: Transaction, keys: Iterable[AddressKey]) -> None:
     if not ordered:
         return
     rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in ordered]
-    tx.execute(tx.dialect.insert_new(table), rows)
+    tx.bulk.insert_missing(table, rows)
     for tenant_id, names in by_tenant(ordered):
-        query = sa.select(table.c.address_key).where(table.c.tenant_id == tenant_id, table.c.address_key.in_(names))
+        among = tx.dialect.among(table.c.address_key, names)
+        query = sa.select(table.c.address_key).where(table.c.tenant_id == tenant_id, among)
         tx.execute(tx.dialect.locking(query.order_by(table.c.address_key))).all()
 
 
@@ -61,7 +62,8 @@ def get_many(tx: Transaction, keys: Iterable[AddressKey]) -> dict[AddressKey, Ad
     """Return what is known of those of `keys` that have a row."""
     found: dict[AddressKey, Address] = {}
     for tenant_id, names in by_tenant(keys):
-        rows = tx.execute(sa.select(table).where(table.c.tenant_id == tenant_id, table.c.address_key.in_(names)))
+        among = tx.dialect.among(table.c.address_key, names)
+        rows = tx.execute(sa.select(table).where(table.c.tenant_id == tenant_id, among))
         found |= {(a.tenant_id, a.address_key): a for a in map(_address, rows)}
     return found
 

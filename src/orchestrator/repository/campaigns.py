@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.repository.engine import MAX_PARAMETERS, Transaction, by_tenant, portions
+from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import campaigns as table
 
 #: (tenant_id, campaign_id)
@@ -58,7 +58,7 @@ def lock_many(tx: Transaction, keys: Iterable[Key], *, records: bool = False) ->
 
 def _found(tx: Transaction, query: sa.Select[Any], keys: Iterable[Key]) -> Iterator[tuple[Key, OutreachCampaign]]:
     for tenant_id, ids in by_tenant(keys):
-        for row in tx.execute(query.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids))):
+        for row in tx.execute(query.where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))):
             campaign = _campaign(row)
             yield (tenant_id, campaign.id), campaign
 
@@ -69,18 +69,16 @@ def address_keys(tx: Transaction, keys: Iterable[Key]) -> dict[Key, str]:
     return {
         (tenant_id, campaign_id): address_key
         for tenant_id, ids in by_tenant(keys)
-        for campaign_id, address_key in tx.execute(query.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
+        for campaign_id, address_key in tx.execute(
+            query.where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))
+        )
     }
 
 
 def keys_by_id(tx: Transaction, campaign_ids: Iterable[str]) -> dict[str, Key]:
     """Return the keys of campaigns known by id alone, for events that lost their tenant."""
-    query = sa.select(table.c.tenant_id, table.c.id)
-    return {
-        campaign_id: (tenant_id, campaign_id)
-        for ids in portions(campaign_ids)
-        for tenant_id, campaign_id in tx.execute(query.where(table.c.id.in_(ids)))
-    }
+    query = sa.select(table.c.tenant_id, table.c.id).where(tx.dialect.among(table.c.id, campaign_ids))
+    return {campaign_id: (tenant_id, campaign_id) for tenant_id, campaign_id in tx.execute(query)}
 
 
 def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
@@ -88,24 +86,17 @@ def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
 
     Rows go in sorted by property, so that two importers of the same properties never wait in a circle.
     """
-    inserted: set[str] = set()
     ordered = sorted(new, key=lambda c: (c.tenant_id, c.property_id))
-    size = MAX_PARAMETERS // len(_COLUMNS)
-    statement = tx.dialect.insert_new(table).returning(table.c.id)
-    for start in range(0, len(ordered), size):
-        rows = [_row(campaign) for campaign in ordered[start : start + size]]
-        inserted.update(tx.execute(statement, rows).scalars())
-    return inserted
+    return tx.bulk.insert_new(table, [_row(campaign) for campaign in ordered])
 
 
 def by_property(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) -> dict[str, OutreachCampaign]:
     """Return the tenant's campaigns for `property_ids`, by property id."""
-    query = sa.select(table).where(table.c.tenant_id == tenant_id)
-    return {
-        campaign.property_id: campaign
-        for ids in portions(property_ids)
-        for campaign in map(_campaign, tx.execute(query.where(table.c.property_id.in_(ids))))
-    }
+    if not property_ids:
+        return {}
+    among = tx.dialect.among(table.c.property_id, property_ids)
+    query = sa.select(table).where(table.c.tenant_id == tenant_id, among)
+    return {campaign.property_id: campaign for campaign in map(_campaign, tx.execute(query))}
 
 
 def with_status(tx: Transaction, tenant_id: str, status: OutreachStatus, limit: int) -> list[OutreachCampaign]:
@@ -188,28 +179,18 @@ def _tenants(tx: Transaction, now: datetime, limit: int, after: str) -> list[str
 
 def scheduled_to(tx: Transaction, tenant_id: str, address_keys: Iterable[str]) -> list[Key]:
     """Return keys of the tenant's campaigns to `address_keys` that have not been sent yet."""
-    query = sa.select(table.c.id).where(table.c.tenant_id == tenant_id, table.c.status == OutreachStatus.SCHEDULED)
-    return [
-        (tenant_id, campaign_id)
-        for names in portions(address_keys)
-        for campaign_id in tx.execute(query.where(table.c.owner_address_key.in_(names))).scalars()
-    ]
+    query = sa.select(table.c.id).where(
+        table.c.tenant_id == tenant_id,
+        tx.dialect.among(table.c.owner_address_key, address_keys),
+        table.c.status == OutreachStatus.SCHEDULED,
+    )
+    return [(tenant_id, campaign_id) for campaign_id in tx.execute(query).scalars()]
 
 
 def update(tx: Transaction, changes: Sequence[tuple[Key, dict[str, Any]]]) -> None:
-    """Write `changes` to campaigns that this transaction has locked; ``updated_at`` follows by itself.
-
-    Changes of the same columns go to the database together.
-    """
-    now = tx.now()
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for (tenant_id, campaign_id), columns in changes:
-        parameters = {"_tenant": tenant_id, "_id": campaign_id, "updated_at": now, **columns}
-        groups.setdefault(tuple(sorted(columns)), []).append(parameters)
-    for columns, rows in groups.items():
-        statement = (
-            table.update()
-            .where(table.c.tenant_id == sa.bindparam("_tenant"), table.c.id == sa.bindparam("_id"))
-            .values({name: sa.bindparam(name) for name in (*columns, "updated_at")})
-        )
-        tx.execute(statement, rows)
+    """Write `changes` to campaigns that this transaction has locked; ``updated_at`` follows by itself."""
+    rows = [
+        {"tenant_id": tenant_id, "id": campaign_id, "updated_at": tx.now(), **columns}
+        for (tenant_id, campaign_id), columns in changes
+    ]
+    tx.bulk.update(table, ("tenant_id", "id"), rows)

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,36 +15,27 @@ from typing import Any, TypeVar
 import orjson
 import sqlalchemy as sa
 from sqlalchemy import event, exc
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from orchestrator import errors
 from orchestrator.clock import Clock, SystemClock
+from orchestrator.repository.bulk import Bulk
 
 Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
 
 #: How long a writer waits for its turn before giving up, in seconds.
 BUSY_TIMEOUT = 30
-#: Bound parameters one SQLite statement may hold (SQLITE_MAX_VARIABLE_NUMBER is 32,766 since 3.32); half, to be safe.
-MAX_PARAMETERS = 16_000
-#: Keys one ``IN`` list holds.
-MAX_KEYS = 5_000
 
 
-def portions(values: Iterable[str], size: int = MAX_KEYS) -> Iterator[list[str]]:
-    """Split distinct `values`, sorted, into lists that fit into one statement each."""
-    ordered = sorted(set(values))
-    return (ordered[start : start + size] for start in range(0, len(ordered), size))
-
-
-def by_tenant(keys: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """Split (tenant, key) pairs into (tenant, keys) that fit into one statement each, sorted by both.
+def by_tenant(keys: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Group (tenant, key) pairs into (tenant, distinct keys), sorted by both.
 
     Whoever locks rows in this order never waits in a circle with somebody else who does.
     """
-    grouped: dict[str, list[str]] = {}
+    grouped: dict[str, set[str]] = {}
     for tenant_id, key in keys:
-        grouped.setdefault(tenant_id, []).append(key)
-    return ((tenant_id, portion) for tenant_id in sorted(grouped) for portion in portions(grouped[tenant_id]))
+        grouped.setdefault(tenant_id, set()).add(key)
+    return [(tenant_id, sorted(grouped[tenant_id])) for tenant_id in sorted(grouped)]
 
 
 def embedded_path() -> Path:
@@ -124,18 +115,18 @@ class Dialect:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_postgresql = name == "postgresql"
-        self._insert = postgresql.insert if self.is_postgresql else sqlite.insert
 
-    def insert_new(self, table: sa.Table) -> Any:
-        """Return an INSERT that leaves out rows that some unique key already holds."""
-        return self._insert(table).on_conflict_do_nothing()
+    def among(self, column: sa.Column[Any], values: Iterable[str]) -> sa.ColumnElement[bool]:
+        """Match any of `values`, however many: they travel as one JSON text, so the statement is always the same one.
 
-    def add_up(self, table: sa.Table, keys: Sequence[str], column: str) -> Any:
-        """Return an INSERT that on a conflict over `keys` adds its `column` to the stored one."""
-        statement = self._insert(table)
-        return statement.on_conflict_do_update(
-            index_elements=list(keys), set_={column: table.c[column] + statement.excluded[column]}
-        )
+        A list of parameters makes a new statement for every number of values, and drivers parse each one anew.
+        """
+        text = sa.literal(orjson.dumps(list(values)).decode(), sa.Text)
+        if self.is_postgresql:
+            listed = sa.func.json_array_elements_text(sa.cast(text, postgresql.JSON)).table_valued("value")
+        else:
+            listed = sa.func.json_each(text).table_valued("value")
+        return column.in_(sa.select(sa.cast(listed.c.value, column.type)))
 
     def locking(self, select: Query, *, skip_locked: bool = False) -> Query:
         """Return `select` taking row locks. On SQLite the open write transaction is already the only one."""
@@ -147,6 +138,7 @@ class Transaction:
 
     Attributes:
         dialect: Spelling differences.
+        bulk: Writes many rows at once.
         published: Outbox events written so far, for in-process subscribers after the commit.
     """
 
@@ -155,6 +147,7 @@ class Transaction:
         self._clock = clock
         self._now: datetime | None = None
         self.dialect = dialect
+        self.bulk = Bulk(connection, dialect.is_postgresql)
         self.published: list[dict[str, Any]] = []
 
     def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:

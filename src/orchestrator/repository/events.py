@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.repository.engine import MAX_PARAMETERS, Transaction
+from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import events as table
 from orchestrator.repository.tables import unmatched_events as unmatched
 
@@ -40,13 +40,7 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
     An event is known by its content (``dedupe_key``) and, where it has one, by SendGrid's own event id.
     """
     ordered = sorted(new, key=lambda e: (e.tenant_id, e.dedupe_key))
-    statement = tx.dialect.insert_new(table).returning(table.c.id)
-    size = MAX_PARAMETERS // len(_COLUMNS)
-    stored: set[str] = set()
-    for start in range(0, len(ordered), size):
-        rows = [{name: getattr(event, name) for name in _COLUMNS} for event in ordered[start : start + size]]
-        stored.update(tx.execute(statement, rows).scalars())
-    return stored
+    return tx.bulk.insert_new(table, [{name: getattr(event, name) for name in _COLUMNS} for event in ordered])
 
 
 def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[OutreachEvent]:
@@ -58,8 +52,7 @@ def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[Outre
 
 def keep_unmatched(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Keep events that belong to no campaign, each once."""
-    if rows:
-        tx.execute(tx.dialect.insert_new(unmatched), sorted(rows, key=lambda row: row["dedupe_key"]))
+    tx.bulk.insert_missing(unmatched, sorted(rows, key=lambda row: row["dedupe_key"]))
 
 
 def count_unmatched(tx: Transaction) -> int:

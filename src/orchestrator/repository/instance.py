@@ -15,5 +15,5 @@ def get(tx: Transaction, name: str) -> str | None:
 
 def keep_first(tx: Transaction, name: str, value: str) -> str:
     """Keep `value` under `name` unless something is there already; return what is there."""
-    tx.execute(tx.dialect.insert_new(table), [{"name": name, "value": value, "updated_at": tx.now()}])
+    tx.bulk.insert_missing(table, [{"name": name, "value": value, "updated_at": tx.now()}])
     return tx.execute(sa.select(table.c.value).where(table.c.name == name)).scalar_one()

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
-from orchestrator.repository.engine import Transaction, by_tenant, portions
+from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import messages as table
 
 #: (tenant_id, campaign_id)
@@ -28,7 +28,7 @@ def of_campaigns(tx: Transaction, keys: Iterable[CampaignKey]) -> dict[CampaignK
     """Return every attempt of each campaign, oldest first. The campaigns must be locked: that covers these rows."""
     found: dict[CampaignKey, list[OutreachMessage]] = {key: [] for key in keys}
     for tenant_id, ids in by_tenant(found):
-        query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.campaign_id.in_(ids))
+        query = sa.select(table).where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.campaign_id, ids))
         for message in map(_message, tx.execute(query.order_by(table.c.campaign_id, table.c.step, table.c.attempt))):
             found[tenant_id, message.campaign_id].append(message)
     return found
@@ -42,12 +42,10 @@ def get(tx: Transaction, tenant_id: str, message_id: str) -> OutreachMessage | N
 
 def campaigns_of(tx: Transaction, tenant_id: str, message_ids: Iterable[str]) -> dict[str, str]:
     """Return {message id: campaign id} for those of the tenant's `message_ids` that exist."""
-    query = sa.select(table.c.id, table.c.campaign_id).where(table.c.tenant_id == tenant_id)
-    return {
-        message_id: campaign_id
-        for ids in portions(message_ids)
-        for message_id, campaign_id in tx.execute(query.where(table.c.id.in_(ids)))
-    }
+    query = sa.select(table.c.id, table.c.campaign_id).where(
+        table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, message_ids)
+    )
+    return dict(tx.execute(query).all())
 
 
 def address_keys(tx: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -56,20 +54,17 @@ def address_keys(tx: Transaction, keys: Iterable[tuple[str, str]]) -> dict[tuple
     return {
         (tenant_id, message_id): address_key
         for tenant_id, ids in by_tenant(keys)
-        for message_id, address_key in tx.execute(query.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
+        for message_id, address_key in tx.execute(
+            query.where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))
+        )
     }
 
 
 def by_sendgrid_id(tx: Transaction, sendgrid_ids: Iterable[str]) -> dict[str, tuple[str, str, str]]:
     """Return {X-Message-Id: (tenant, campaign, message)}, for events that lost our own ids."""
     query = sa.select(table.c.sendgrid_message_id, table.c.tenant_id, table.c.campaign_id, table.c.id)
-    return {
-        sendgrid_id: (tenant_id, campaign_id, message_id)
-        for ids in portions(sendgrid_ids)
-        for sendgrid_id, tenant_id, campaign_id, message_id in tx.execute(
-            query.where(table.c.sendgrid_message_id.in_(ids))
-        )
-    }
+    rows = tx.execute(query.where(tx.dialect.among(table.c.sendgrid_message_id, sendgrid_ids)))
+    return {sendgrid_id: (tenant, campaign, message) for sendgrid_id, tenant, campaign, message in rows}
 
 
 def write(
@@ -82,8 +77,7 @@ def write(
     """
     ended = [change for change in changes if _ends(change[1])]
     _update(tx, ended)
-    if new:
-        tx.execute(table.insert(), [{name: getattr(message, name) for name in _COLUMNS} for message in new])
+    tx.bulk.insert(table, [{name: getattr(message, name) for name in _COLUMNS} for message in new])
     _update(tx, [change for change in changes if not _ends(change[1])])
 
 
@@ -92,16 +86,8 @@ def _ends(columns: dict[str, Any]) -> bool:
 
 
 def _update(tx: Transaction, changes: Sequence[tuple[tuple[str, str], dict[str, Any]]]) -> None:
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for (tenant_id, message_id), columns in changes:
-        groups.setdefault(tuple(sorted(columns)), []).append({"_tenant": tenant_id, "_id": message_id, **columns})
-    for columns, rows in groups.items():
-        statement = (
-            table.update()
-            .where(table.c.tenant_id == sa.bindparam("_tenant"), table.c.id == sa.bindparam("_id"))
-            .values({name: sa.bindparam(name) for name in columns})
-        )
-        tx.execute(statement, rows)
+    rows = [{"tenant_id": tenant_id, "id": message_id, **columns} for (tenant_id, message_id), columns in changes]
+    tx.bulk.update(table, ("tenant_id", "id"), rows)
 
 
 def hand(tx: Transaction, message: OutreachMessage, *, lease_until: datetime, subject: str, account: str) -> bool:

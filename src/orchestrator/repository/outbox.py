@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.repository.engine import Transaction, by_tenant
+from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import outbox as table
 
 
@@ -21,7 +21,7 @@ def add(tx: Transaction, tenant_id: str, events: Sequence[dict[str, Any]]) -> No
         {"id": event["id"], "tenant_id": tenant_id, "type": event["type"], "payload": event, "created_at": now}
         for event in events
     ]
-    tx.execute(table.insert(), rows)
+    tx.bulk.insert(table, rows)
     tx.published.extend(events)
 
 
@@ -38,9 +38,17 @@ def claim(tx: Transaction, limit: int, lease: timedelta) -> list[dict[str, Any]]
 
 def mark_published(tx: Transaction, published: Sequence[dict[str, Any]]) -> None:
     """Remember that these CloudEvents have left."""
-    statement = table.update().values(published_at=tx.now(), lease_until=None)
-    for tenant_id, ids in by_tenant((event["data"]["tenant_id"], event["id"]) for event in published):
-        tx.execute(statement.where(table.c.tenant_id == tenant_id, table.c.id.in_(ids)))
+    _update(tx, published, {"published_at": tx.now(), "lease_until": None})
+
+
+def give_back(tx: Transaction, unpublished: Sequence[dict[str, Any]]) -> None:
+    """End the lease on CloudEvents that did not leave, so that they keep their place in front of later ones."""
+    _update(tx, unpublished, {"lease_until": None})
+
+
+def _update(tx: Transaction, events: Sequence[dict[str, Any]], columns: dict[str, Any]) -> None:
+    rows = [{"tenant_id": event["data"]["tenant_id"], "id": event["id"], **columns} for event in events]
+    tx.bulk.update(table, ("tenant_id", "id"), rows)
 
 
 def count_unpublished(tx: Transaction) -> int:

@@ -23,8 +23,7 @@ def count(tx: Transaction, deltas: Mapping[tuple[str, OutreachStatus], int]) -> 
         for (tenant_id, status), n in sorted(deltas.items())
         if n
     ]
-    if rows:
-        tx.execute(tx.dialect.add_up(counters, ("tenant_id", "status", "stripe"), "n"), rows)
+    tx.bulk.add_up(counters, ("tenant_id", "status", "stripe"), "n", rows)
 
 
 def by_status(tx: Transaction, tenant_id: str) -> dict[str, int]:
