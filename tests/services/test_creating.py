@@ -222,3 +222,21 @@ def test_a_suppressed_address_gives_a_suppressed_campaign_in_any_spelling(reposi
         assert elsewhere.status is OutreachStatus.SCHEDULED
         assert len(transport.sent) == 1
         assert orchestrator.get_statistics(TENANT) == statistics.recounted(orchestrator.services.read, TENANT)
+
+
+def test_a_corrected_address_decides_whether_a_campaign_is_due(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        gone = orchestrator.create_campaign(TENANT, property_record("gone@owners.test"), SCORE, MEMO_URL)
+        orchestrator.handle_webhook({"event": "bounce", "campaign_id": gone.id, "tenant_id": TENANT, "timestamp": 1})
+        record = property_record("gone@owners.test")
+        campaign = orchestrator.create_campaign(TENANT, record, SCORE, MEMO_URL)
+        assert campaign.status is OutreachStatus.SUPPRESSED
+        corrected = record | {"owner": {"email": "here@owners.test"}}
+        revived = orchestrator.update_campaign(campaign.id, TENANT, property_record=corrected)
+        assert (revived.status, revived.last_error) == (OutreachStatus.SCHEDULED, None)
+        back = orchestrator.update_campaign(campaign.id, TENANT, property_record=record)
+        assert (back.status, back.next_send_at) == (OutreachStatus.SUPPRESSED, None)
+        orchestrator.update_campaign(campaign.id, TENANT, property_record=corrected)
+        assert orchestrator.send_due() == {"sent": 1}
+        assert [mail.to_email for mail in transport.sent] == ["here@owners.test"]
+        assert orchestrator.get_statistics(TENANT) == statistics.recounted(orchestrator.services.read, TENANT)

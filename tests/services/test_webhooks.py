@@ -12,7 +12,7 @@ from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import Accepted
-from orchestrator.repository import OutreachRepository, addresses, events
+from orchestrator.repository import OutreachRepository, addresses, events, messages
 from orchestrator.services import statistics
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, new_uuid, property_record
 
@@ -313,3 +313,33 @@ def test_the_numbers_carry_their_fractions_and_nothing_is_divided_by_zero(
     assert (reply.numerator, reply.denominator, reply.value) == (0, 1, 0.0)
     assert orchestrator.get_funnel(TENANT, batch="spring").counts["targeted"] == 1
     assert orchestrator.get_statistics(TENANT) == {"clicked": 1, "scheduled": 1}
+
+
+def test_the_attempt_made_of_evidence_has_the_id_the_mail_carried(orchestrator: OutreachOrchestrator) -> None:
+    campaign = orchestrator.create_campaign(TENANT, property_record(), SCORE, MEMO_URL)
+    carried = new_uuid()
+    orchestrator.handle_webhook(event(campaign, "delivered", outreach_message_id=carried))
+    assert orchestrator.handle_webhook(event(campaign, "open", outreach_message_id=carried))["status"] == "opened"
+    assert {e.message_id for e in orchestrator.get_events(campaign.id, TENANT)[1:]} <= {None, carried}
+    key = (TENANT, campaign.id)
+    with orchestrator.services.read() as tx:
+        assert [attempt.id for attempt in messages.of_campaigns(tx, [key])[key]] == [carried]
+
+
+def test_what_a_publisher_refused_keeps_its_place_in_front(
+    orchestrator: OutreachOrchestrator, campaign: OutreachCampaign
+) -> None:
+    class Moody:
+        def __init__(self, patience: int) -> None:
+            self.patience = patience
+            self.published: list[str] = []
+
+        def publish(self, event: dict[str, Any]) -> None:
+            if len(self.published) == self.patience:
+                raise ConnectionError("broker is gone")
+            self.published.append(event["type"])
+            assert (event["tenantid"], event["correlationid"]) == (TENANT, campaign.id)
+
+    first, second = Moody(1), Moody(99)
+    assert (orchestrator.relay_events(first), orchestrator.relay_events(second)) == (1, 1)
+    assert first.published + second.published == ["event.outreach.scheduled", "event.outreach.sent"]

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import addresses as table
+from orchestrator.repository.tables import column_names
 
 #: (tenant_id, address_key)
 AddressKey = tuple[str, str]
@@ -31,7 +32,7 @@ class Address:
     soft_bounces: int = 0
 
 
-_COLUMNS = tuple(column.name for column in table.columns)
+_COLUMNS = column_names(table)
 
 
 def _address(row: sa.Row[Any]) -> Address:

@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import campaigns as table
+from orchestrator.repository.tables import column_names
 
 #: (tenant_id, campaign_id)
 Key = tuple[str, str]
 #: RFC 9562 §5.9: sorts before every other UUID.
 NIL = "00000000-0000-0000-0000-000000000000"
 
-_COLUMNS = tuple(column.name for column in table.columns)
+_COLUMNS = column_names(table)
 #: Everything but the two records, which make up most of a row and matter only to who composes or shows a mail.
 _LEAN = sa.select(*(column for column in table.columns if column.name not in ("property_record", "score_result")))
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.repository.engine import Transaction
+from orchestrator.repository.tables import column_names
 from orchestrator.repository.tables import events as table
 from orchestrator.repository.tables import unmatched_events as unmatched
 
@@ -31,7 +32,7 @@ class OutreachEvent:
     sg_event_id: str | None = None
 
 
-_COLUMNS = tuple(column.name for column in table.columns)
+_COLUMNS = column_names(table)
 
 
 def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
 from orchestrator.repository.engine import Transaction, by_tenant
+from orchestrator.repository.tables import column_names
 from orchestrator.repository.tables import messages as table
 
 #: (tenant_id, campaign_id)
 CampaignKey = tuple[str, str]
 
-_COLUMNS = tuple(column.name for column in table.columns)
+_COLUMNS = column_names(table)
 
 
 def _message(row: sa.Row[Any]) -> OutreachMessage:

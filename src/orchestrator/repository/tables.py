@@ -47,6 +47,11 @@ def one_of(column: str, values: type[OutreachStatus] | type[MessageState], name:
     return sa.CheckConstraint(f"{column} IN ({', '.join(repr(str(v)) for v in values)})", name=name)
 
 
+def column_names(table: sa.Table) -> tuple[str, ...]:
+    """Return the names of the table's columns as plain texts; SQLAlchemy's own are a subclass that JSON refuses."""
+    return tuple(str(column.name) for column in table.columns)
+
+
 metadata = sa.MetaData()
 _live = f"state IN ({', '.join(repr(str(s)) for s in LIVE_STATES)})"
 

@@ -26,13 +26,15 @@ PUBLISHED = {
 
 def announcement(campaign: OutreachCampaign, type_: str, at: datetime) -> dict[str, Any]:
     """Return the CloudEvent that tells of `campaign`."""
-    correlation_id = (campaign.context or {}).get("correlation_id") or campaign.id
+    correlation_id = str((campaign.context or {}).get("correlation_id") or campaign.id)
     return cloud_event(
         id=new_id(),
         type=type_,
         source=SOURCE,
         time=at,
         subject=f"campaign/{campaign.id}",
+        tenant_id=campaign.tenant_id,
+        correlation_id=correlation_id,
         data={
             "tenant_id": campaign.tenant_id,
             "campaign_id": campaign.id,

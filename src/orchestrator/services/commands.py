@@ -102,15 +102,36 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
     labels = {name: contracts.parse_label(name, changes.get(name)) for name in ("greeting", "batch")}
     columns |= {name: label for name, label in labels.items() if label is not None}
     with begin() as tx:
+        suppressed = _suppression(tx, key[0], columns.get("owner_address_key"))
         standings = _ready(tx, key, Command.UPDATE)
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
             raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
         standings.change(key, **columns)
         if standings.withdraw_reserved(key):  # it was composed from what the campaign said before
             standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
+        if "owner_address_key" in columns:
+            _obey_address(tx, standings, key, suppressed)
         standings.history.append((key, "updated"))
         facts.write(tx, standings)
         return standings.campaign(key)
+
+
+def _suppression(tx: Transaction, tenant_id: str, key: str | None) -> str | None:
+    """Lock an address, if one is given, and return why it must not be written to."""
+    if key is None:
+        return None
+    addresses.lock(tx, [(tenant_id, key)])
+    return addresses.get_many(tx, [(tenant_id, key)])[tenant_id, key].suppression_reason
+
+
+def _obey_address(tx: Transaction, standings: Standings, key: Key, suppressed: str | None) -> None:
+    """Take a campaign off the queue, or put it back, as its new address demands."""
+    status = standings.campaign(key).status
+    if suppressed and status is OutreachStatus.SCHEDULED:
+        standings.suppress(key, suppressed)
+    elif not suppressed and status is OutreachStatus.SUPPRESSED:
+        standings.change(key, status=OutreachStatus.SCHEDULED, last_error=None)
+        standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
 
 
 def _record_columns(property_record: Any) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def _report(event: DeliveryEvent, tenant_id: str, campaign_id: str, message_id: 
     return Report(
         tenant_id=tenant_id,
         campaign_id=campaign_id,
-        message_id=message_id,
+        message_id=message_id or event.message_id,
         fact=event.fact,
         event_type=event.event_type,
         dedupe_key=event.dedupe_key,

@@ -37,7 +37,8 @@ class Relay:
                 published.append(event)
         except Exception as error:  # any publisher may fail in any way; its events must stay in the outbox
             log.error("publisher failed", action="relay.failed", error=str(error), left=len(claimed) - len(published))
-        if published:
+        if claimed:
             with self.begin() as tx:
                 outbox.mark_published(tx, published)
+                outbox.give_back(tx, claimed[len(published) :])
         return len(published)

@@ -71,30 +71,35 @@ class Standings:
         rule = lifecycle.RULES[report.fact]
         attempt = self._attempt_of(report)
         if attempt is None and rule.evidence:
-            attempt = self._attempt_from_evidence(key, at)
+            attempt = self._attempt_from_evidence(key, report.message_id, at)
         if attempt is not None:
             self._replace(key, self._noted(key, attempt, report, at, now))
-        lasting = lifecycle.note(
-            _stamps(self._now[key], lifecycle.PER_CAMPAIGN), report.fact, at, lifecycle.PER_CAMPAIGN
-        )
-        changes: dict[str, Any] = {**lasting, **report.fills}
+        fills = dict(report.fills)
         if report.reason and rule.status in (OutreachStatus.FAILED, OutreachStatus.BOUNCED):
-            changes["last_error"] = report.reason
-        self._now[key] = self._now[key].evolve(**changes)
-        self.restand(key)
+            fills["last_error"] = report.reason
+        stamps = _stamps(self._now[key], lifecycle.PER_CAMPAIGN)
+        self.restand(key, lifecycle.note(stamps, report.fact, at, lifecycle.PER_CAMPAIGN), fills)
 
-    def restand(self, key: Key) -> None:
-        """Derive the campaign's status and timestamps again from all that is known."""
+    def restand(
+        self, key: Key, lasting: lifecycle.Stamps | None = None, fills: Mapping[str, Any] | None = None
+    ) -> None:
+        """Derive the campaign's status and timestamps again from all that is known.
+
+        Args:
+            key: The campaign.
+            lasting: Its own timestamps, where they are news.
+            fills: Other columns that change with it.
+        """
         campaign = self._now[key]
         standing = lifecycle.fold(
             lifecycle.base_status(campaign.status),
-            _stamps(campaign, lifecycle.PER_CAMPAIGN),
+            _stamps(campaign, lifecycle.PER_CAMPAIGN) if lasting is None else lasting,
             [
                 lifecycle.Attempt(m.step, m.attempt, _stamps(m, lifecycle.PER_ATTEMPT), m.state in _WITHDRAWN)
                 for m in self._attempts[key]
             ],
         )
-        changes: dict[str, Any] = dict.fromkeys(lifecycle.ALL_STAMPS) | dict(standing.stamps)
+        changes: dict[str, Any] = dict(fills or ()) | dict.fromkeys(lifecycle.ALL_STAMPS) | dict(standing.stamps)
         changes |= {"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)}
         if standing.status is not OutreachStatus.SCHEDULED:
             changes["next_send_at"] = None
@@ -204,11 +209,11 @@ class Standings:
         named = [attempt for attempt in attempts if attempt.id == report.message_id]
         return named[0] if named else max(attempts, key=lambda m: (m.step, m.attempt), default=None)
 
-    def _attempt_from_evidence(self, key: Key, at: datetime) -> OutreachMessage:
+    def _attempt_from_evidence(self, key: Key, message_id: str | None, at: datetime) -> OutreachMessage:
         """Enter an attempt that our ledger does not know, for example after a restore: the provider knows better."""
         campaign = self._now[key]
         attempt = OutreachMessage(
-            id=new_id(), tenant_id=key[0], campaign_id=key[1], step=campaign.step, attempt=1,
+            id=message_id or new_id(), tenant_id=key[0], campaign_id=key[1], step=campaign.step, attempt=1,
             state=MessageState.ACCEPTED, created_at=at, accepted_at=at, address_key=campaign.owner_address_key,
             subject=campaign.subject,
         )  # fmt: skip
