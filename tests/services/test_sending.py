@@ -147,6 +147,20 @@ def test_what_was_certainly_not_sent_is_tried_again_as_the_same_attempt(reposito
         assert pauses[0] >= 2.0
 
 
+def test_during_a_pause_between_tries_the_attempt_is_only_reserved(repository: OutreachRepository) -> None:
+    seen: list[str] = []
+    outcomes = in_turn(NotSent("503"), Accepted("id"))
+    with facade(
+        repository, outcomes, pause=lambda _: seen.extend(m.state for m in attempts(orchestrator, campaign))
+    ) as (
+        orchestrator,
+        _,
+    ):
+        campaign = create(orchestrator)
+        assert orchestrator.send_campaign(campaign.id, TENANT)["status"] == "sent"
+        assert seen == ["reserved"]
+
+
 def test_when_trying_does_not_help_the_campaign_fails_and_a_later_call_tries_again(
     repository: OutreachRepository,
 ) -> None:
@@ -332,15 +346,13 @@ def test_what_a_dead_worker_reserved_is_sent_and_what_it_handed_is_doubted(dsn: 
         assert [m.state for m in attempts(orchestrator, handed)] == ["in_doubt"]
         with pytest.raises(errors.SendInDoubt):
             orchestrator.send_campaign(handed.id, TENANT)
-        assert ledger_moves_of_the_dead_are_refused(repository, claimed)
+        with repository.transaction() as tx:  # it was not dead, only slow, and knows what happened: that ends the doubt
+            assert ledger.settle_failed(tx, claimed, Rejected("refused after all"))
+        assert now(orchestrator, handed).status is OutreachStatus.FAILED
+        with repository.transaction() as tx:  # but it has one say only
+            assert not ledger.settle_failed(tx, claimed, Rejected("again"))
+            assert not ledger.settle_unknown(tx, claimed, Unknown("again"))
     repository.close()
-
-
-def ledger_moves_of_the_dead_are_refused(repository: OutreachRepository, claimed: ledger.Claim) -> bool:
-    with repository.transaction() as tx:
-        return not ledger.settle_failed(tx, claimed, Rejected("too late")) and not ledger.settle_unknown(
-            tx, claimed, Unknown("too late")
-        )
 
 
 def test_evidence_for_a_failed_attempt_is_kept_but_a_retry_stands_on_its_own(repository: OutreachRepository) -> None:
@@ -406,6 +418,9 @@ def test_without_a_sender_nothing_changes_and_the_error_names_the_variable(repos
         assert "SENDGRID_FROM_EMAIL" in str(caught.value.fix)
         after = now(orchestrator, campaign)
         assert (after.status, after.next_send_at) == (OutreachStatus.SCHEDULED, campaign.next_send_at)
+        with pytest.raises(errors.ConfigurationError, match="no sender address"):
+            orchestrator.send_due()
+        assert attempts(orchestrator, campaign) == []
 
 
 def test_an_unreachable_sendgrid_is_said_and_nothing_is_in_doubt(repository: OutreachRepository) -> None:

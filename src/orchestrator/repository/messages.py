@@ -109,13 +109,35 @@ def hand(tx: Transaction, message: OutreachMessage, *, lease_until: datetime, su
     return tx.execute(statement.values(values)).rowcount == 1
 
 
-def release(tx: Transaction, message: OutreachMessage, state: MessageState, error: str | None) -> bool:
-    """End our lease on `message` and move it to `state`; False means the lease is ours no more: somebody decided."""
+def take_back(tx: Transaction, message: OutreachMessage, *, lease_until: datetime) -> bool:
+    """Mark a handed `message` as reserved again, if its lease is still ours."""
     statement = table.update().where(
         table.c.tenant_id == message.tenant_id,
         table.c.id == message.id,
         table.c.lease_token == message.lease_token,
-        table.c.state.in_([MessageState.RESERVED, MessageState.HANDED]),
+        table.c.state == MessageState.HANDED,
+    )
+    return tx.execute(statement.values(state=MessageState.RESERVED, lease_until=lease_until)).rowcount == 1
+
+
+def release(
+    tx: Transaction, message: OutreachMessage, state: MessageState, error: str | None, *, outcome_known: bool = False
+) -> bool:
+    """End our lease on `message` and move it to `state`; False means that somebody else has decided.
+
+    Args:
+        tx: The transaction, which has locked the campaign.
+        message: The attempt as it was claimed.
+        state: Its new state.
+        error: Why.
+        outcome_known: We know what became of the POST. That is the truth even after others have come to doubt it.
+    """
+    held = [MessageState.RESERVED, MessageState.HANDED] + [MessageState.IN_DOUBT] * outcome_known
+    statement = table.update().where(
+        table.c.tenant_id == message.tenant_id,
+        table.c.id == message.id,
+        table.c.lease_token == message.lease_token,
+        table.c.state.in_(held),
     )
     values = {"state": state, "error": error, "lease_token": None, "lease_until": None}
     return tx.execute(statement.values(values)).rowcount == 1

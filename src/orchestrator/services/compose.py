@@ -49,6 +49,14 @@ class Composer:
         self._renderer = renderer
         self._signer = signer
 
+    def require_sender(self) -> str:
+        """Return the sender address. Raises `ConfigurationError` when there is none."""
+        if not self._sender.from_email:
+            raise errors.ConfigurationError(
+                "There is no sender address.", fix="Set SENDGRID_FROM_EMAIL or pass from_email=…; SendGrid verifies it."
+            )
+        return self._sender.from_email
+
     def compose(
         self, campaign: OutreachCampaign, message_id: str, replacements: Replacements | None = None
     ) -> OutgoingMail:
@@ -58,10 +66,7 @@ class Composer:
             ConfigurationError: There is no sender address.
             TemplateError: The templates cannot be rendered with these records.
         """
-        if not self._sender.from_email:
-            raise errors.ConfigurationError(
-                "There is no sender address.", fix="Set SENDGRID_FROM_EMAIL or pass from_email=…; SendGrid verifies it."
-            )
+        from_email = self.require_sender()
         token = self._signer().sign("unsubscribe", (campaign.tenant_id, campaign.id, message_id))
         mail = self._render(campaign, self._opt_out_url(token), replacements or Replacements())
         return OutgoingMail(
@@ -71,7 +76,7 @@ class Composer:
             property_id=campaign.property_id,
             to_email=campaign.owner_email,
             to_name=display_name(campaign.owner_name),
-            from_email=self._sender.from_email,
+            from_email=from_email,
             from_name=self._sender.from_name,
             subject=mail.subject,
             text=mail.text,

@@ -81,7 +81,7 @@ class Dispatcher:
             SendRejected, NotSent: The campaign failed; calling again tries again.
             SendInDoubt: Nobody knows whether it went out; calling again does not send it again.
         """
-        transport = self._transport()
+        transport = self._ready()
         claimed = self._claim(key, due_only=False)
         if isinstance(claimed, Answer):
             return claimed
@@ -99,6 +99,8 @@ class Dispatcher:
             if self._monotonic() + wait >= deadline:
                 return self._settle(claimed, outcome)
             log.info("mail not sent, trying again", action="send.retry", reason=outcome.reason, wait=round(wait, 2))
+            if not self._take_back(claimed):
+                return self._look(claimed)
             self._pause(wait)
 
     def send_due(self, limit: int = 100, concurrency: int = 8) -> Counter[str]:
@@ -110,7 +112,7 @@ class Dispatcher:
         Raises:
             MissingApiKey, ConfigurationError: Nothing can be sent; nothing was touched.
         """
-        transport = self._transport()
+        transport = self._ready()
         with self._begin() as tx:
             recovered = ledger.recover(tx)
             due = campaigns.due(tx, tx.now(), limit, after=self._last_tenant)
@@ -138,6 +140,11 @@ class Dispatcher:
             return "in_doubt"
         except (errors.SendError, errors.TemplateError, errors.InvalidState, errors.CampaignNotFound):
             return "failed"
+
+    def _ready(self) -> Transport:
+        """Return the way out, before anything is claimed for a sender that is not there."""
+        self._composer.require_sender()
+        return self._transport()
 
     def _claim(self, key: Key, *, due_only: bool) -> Claim | Answer:
         with self._begin() as tx:
@@ -172,6 +179,11 @@ class Dispatcher:
         with self._begin() as tx:
             refusal = ledger.hand(tx, claimed, mail, transport.account)
         return refusal or self._loop.run(self._post(mail, transport, latest))
+
+    def _take_back(self, claimed: Claim) -> bool:
+        # A crash during the pause must not leave in doubt what certainly was not sent.
+        with self._begin() as tx:
+            return ledger.take_back(tx, claimed)
 
     async def _post(self, mail: OutgoingMail, transport: Transport, latest: float) -> Outcome:
         if self._monotonic() > latest:

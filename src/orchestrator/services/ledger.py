@@ -100,14 +100,21 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     campaigns.lock_many(tx, [key])
     if address.suppressed_at is not None:
         reason = str(address.suppression_reason)
-        if not messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}"):
-            return _WITHDRAWN
-        return _refuse(tx, _locked(tx, key), key, reason)
+        ours = messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}")
+        standings = _locked(tx, key)
+        voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
+        return _refuse(tx, standings, key, reason) if ours or voided else _WITHDRAWN
     until = tx.now() + LEASE
     if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
         return _WITHDRAWN
     addresses.note_handed(tx, address_key, tx.now())
     return None
+
+
+def take_back(tx: Transaction, claimed: Claim) -> bool:
+    """Mark an attempt that certainly was not sent as only reserved again; False when it is ours no more."""
+    campaigns.lock_many(tx, [(claimed.message.tenant_id, claimed.message.campaign_id)])
+    return messages.take_back(tx, claimed.message, lease_until=tx.now() + LEASE)
 
 
 def settle_accepted(tx: Transaction, claimed: Claim, outcome: Accepted) -> OutreachStatus:
@@ -131,7 +138,7 @@ def settle_failed(tx: Transaction, claimed: Claim, outcome: NotSent | Rejected) 
     message = claimed.message
     campaigns.lock_many(tx, [(message.tenant_id, message.campaign_id)])
     state = MessageState.NOT_SENT if isinstance(outcome, NotSent) else MessageState.REJECTED
-    if not messages.release(tx, message, state, outcome.reason):
+    if not messages.release(tx, message, state, outcome.reason, outcome_known=True):
         return False
     report = facts.Report(
         tenant_id=message.tenant_id,
@@ -163,7 +170,7 @@ def give_back(tx: Transaction, claimed: Claim, reason: str, delay: timedelta | N
     """Put a mail that was certainly not sent back where it was: due after `delay`, due as before, or failed."""
     key = (claimed.message.tenant_id, claimed.message.campaign_id)
     campaigns.lock_many(tx, [key])
-    if not messages.release(tx, claimed.message, MessageState.VOIDED, reason):
+    if not messages.release(tx, claimed.message, MessageState.VOIDED, reason, outcome_known=True):
         return
     standings = _locked(tx, key)
     at = tx.now() + delay if delay is not None else claimed.due_at or claimed.campaign.scheduled_at or tx.now()
@@ -244,9 +251,8 @@ def _void_expired(tx: Transaction, standings: Standings, key: Key, message: Outr
 
 def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage) -> None:
     reason = "the worker that was sending it died"
-    standings.change_attempt(
-        key, message.id, state=MessageState.IN_DOUBT, error=reason, lease_token=None, lease_until=None
-    )
+    # The token stays: should its holder be alive after all and know what happened, that truth ends the doubt.
+    standings.change_attempt(key, message.id, state=MessageState.IN_DOUBT, error=reason, lease_until=None)
     standings.change(key, last_error=reason)
     standings.history.append((key, "in_doubt"))
 
