@@ -131,7 +131,8 @@ class Services:
         """Close connections and stop the sender's thread; the database stays open, it is its owner's."""
         if self._closing is not None:
             self._closing()
-            del self.transport
+            self._closing = None
+            del self.transport  # the next send makes a new one
         self.loop.close()
 
 

@@ -1,9 +1,7 @@
-"""Fixtures of the mail tests: a renderer, variations of the sample mail, and one Chromium for the whole run."""
+"""Fixtures of the mail tests: a renderer, variations of the sample mail, and a Chromium."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -25,15 +23,10 @@ def renderer() -> Renderer:
     return Renderer()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        reason = "no Chromium: layout, contrast and images-off of the mail were not proven in a browser"
-        if os.environ.get("OUTREACH_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+# Not for the whole run: while it is open, playwright keeps an event loop running that no other test could share.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
         yield browser
         browser.close()

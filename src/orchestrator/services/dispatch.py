@@ -143,8 +143,9 @@ class Dispatcher:
 
     def _ready(self) -> Transport:
         """Return the way out, before anything is claimed for a sender that is not there."""
+        transport = self._transport()
         self._composer.require_sender()
-        return self._transport()
+        return transport
 
     def _claim(self, key: Key, *, due_only: bool) -> Claim | Answer:
         with self._begin() as tx:
