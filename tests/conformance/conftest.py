@@ -55,9 +55,9 @@ class Running:
 
 
 @contextmanager
-def running(dsn: str, signer: Signer, **settings: Any) -> Iterator[Running]:
-    """Serve the database at `dsn` until the block ends; time stands still at `SENT_AT`."""
-    clock = ManualClock(SENT_AT)
+def running(dsn: str, signer: Signer, clock: ManualClock | None = None, **settings: Any) -> Iterator[Running]:
+    """Serve the database at `dsn` until the block ends; time stands still, at `SENT_AT` unless a clock is given."""
+    clock = clock or ManualClock(SENT_AT)
     repository = OutreachRepository(dsn, clock=clock)
     settings = {"webhook_public_key": signer.public_key} | settings
     try:

@@ -31,11 +31,11 @@ class Rows:
         """Run a query that has ``?`` for its parameters; ids are text, times aware, JSON read."""
         if self.is_postgresql:
             with psycopg.connect(self.dsn, row_factory=dict_row) as connection:
-                return [_plain(row) for row in connection.execute(query.replace("?", "%s"), parameters)]
+                return [_plain(row, None) for row in connection.execute(query.replace("?", "%s"), parameters)]
         connection = sqlite3.connect(self.dsn.removeprefix("sqlite:///"))
         connection.row_factory = sqlite3.Row
         try:
-            return [_plain(dict(row)) for row in connection.execute(query, parameters)]
+            return [_plain(dict(row), _JSON) for row in connection.execute(query, parameters)]
         finally:
             connection.close()
 
@@ -98,17 +98,21 @@ def times(row: Row) -> dict[str, datetime]:
     return {name: row[name] for name in STAMPS if row[name] is not None}
 
 
-def _plain(row: Row) -> Row:
-    return {name: _value(name, value) for name, value in row.items()}
+#: Columns that hold JSON; psycopg reads them by itself.
+_JSON = frozenset({"event_data", "payload", "property_record", "score_result", "context"})
 
 
-def _value(name: str, value: Any) -> Any:
+def _plain(row: Row, json_columns: frozenset[str] | None) -> Row:
+    return {name: _value(name, value, json_columns or frozenset()) for name, value in row.items()}
+
+
+def _value(name: str, value: Any, json_columns: frozenset[str]) -> Any:
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     if isinstance(value, str) and name.endswith(("_at", "_until")):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    if isinstance(value, str) and name in ("event_data", "payload", "property_record", "score_result", "context"):
+    if isinstance(value, str) and name in json_columns:
         return json.loads(value)
     return bool(value) if name == "machine" else value
