@@ -17,7 +17,7 @@ STRIPES = 16
 
 def count(tx: Transaction, deltas: Mapping[tuple[str, OutreachStatus], int]) -> None:
     """Add `deltas`, keyed by (tenant_id, status), to the counters. Call it last: others wait for these rows."""
-    stripe = threading.get_ident() // 64 % STRIPES
+    stripe = threading.get_native_id() % STRIPES  # Python's own ids differ in their high bits only
     rows = [
         {"tenant_id": tenant_id, "status": status, "stripe": stripe, "n": n}
         for (tenant_id, status), n in sorted(deltas.items())
