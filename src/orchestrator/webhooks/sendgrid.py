@@ -8,7 +8,6 @@ type. One strange event never costs the batch it came in: it becomes a `Malforme
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import orjson
 
 from orchestrator import errors
 from orchestrator.domain.events import DeliveryEvent, Fact, MalformedEvent, SuppressionReason
+from orchestrator.webhooks.elements import Unreadable, load
 
 MAX_WORD = 64  #: characters of an event word that are kept
 MAX_REASON = 500  #: characters of a reason that are kept
@@ -106,9 +106,9 @@ def parse(body: bytes, *, opt_out_prefix: str | None = None) -> list[DeliveryEve
         opt_out_prefix: Beginning of our own opt-out addresses; following one is no sign of interest.
 
     Raises:
-        MalformedPayload: The body is not JSON, is nested too deeply to be read, or is not a list.
+        MalformedPayload: The body is not JSON, or is not a list.
     """
-    elements = _load(body)
+    elements = load(body)
     if not isinstance(elements, list):
         kind = {dict: "an object", str: "a text", type(None): "null"}.get(type(elements), "a single value")
         raise errors.MalformedPayload(
@@ -131,6 +131,8 @@ def normalise(event: dict[str, Any], *, opt_out_prefix: str | None = None) -> De
 
 
 def _normalise(event: Any, opt_out_prefix: str | None) -> DeliveryEvent | MalformedEvent:
+    if isinstance(event, Unreadable):
+        return MalformedEvent(raw={"unreadable": event.beginning}, reason=event.reason, dedupe_key=event.digest)
     event, dedupe_key = _storable_with_key(event)
     if not isinstance(event, dict):
         return MalformedEvent(raw=event, reason="The element is not a JSON object.", dedupe_key=dedupe_key)
@@ -206,34 +208,7 @@ def _reason(event: dict[str, Any]) -> str | None:
     return None
 
 
-# JSON -----------------------------------------------------------------------------------------------------------------
-
-
-def _load(body: bytes) -> Any:
-    """Read JSON; what orjson refuses but SendGrid may pass on (bad UTF-8, lone surrogates, NaN) is read leniently."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as strict:
-        try:
-            return json.loads(
-                body.decode("utf-8-sig", errors="replace"),
-                strict=False,
-                parse_constant=lambda _: None,
-                parse_float=_finite,
-                parse_int=lambda text: int(text) if len(text) < MAX_ID else None,
-            )
-        except RecursionError:
-            raise errors.MalformedPayload("The webhook's body is nested too deeply to be read.") from None
-        except ValueError:
-            raise errors.MalformedPayload(
-                f"The webhook's body is not JSON: {strict}.",
-                fix="Point only SendGrid's Event Webhook at this address; replies go to the inbound address.",
-            ) from None
-
-
-def _finite(text: str) -> float | None:
-    value = float(text)
-    return value if math.isfinite(value) else None
+# What is stored -------------------------------------------------------------------------------------------------------
 
 
 def _storable_with_key(event: Any) -> tuple[Any, str]:
