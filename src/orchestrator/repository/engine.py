@@ -87,6 +87,8 @@ def connect(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(url, **codec, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    if not is_memory(url):
+        _follow_file(engine, str(url.database))
     return engine
 
 
@@ -100,6 +102,32 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT * 1000}"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _follow_file(engine: sa.Engine, path: str) -> None:
+    """Give up connections whose file was replaced, for example by a restored backup.
+
+    Such a file stays writable through its old handle although no name leads to it any more: what is committed there,
+    and acknowledged to a webhook's sender, nobody would ever see again.
+    """
+
+    def remember(_connection: sqlite3.Connection, record: sa.pool.ConnectionPoolEntry) -> None:
+        record.info["file"] = _file_identity(path)
+
+    def compare(_connection: Any, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["file"] != _file_identity(path):
+            raise exc.InvalidatePoolError("the database file was replaced")
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkout", compare)
+
+
+def _file_identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
