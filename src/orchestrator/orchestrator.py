@@ -151,7 +151,7 @@ class OutreachOrchestrator:
         result = {"status": answer.status, "message_id": answer.message_id, "campaign_id": key[1]}
         return result | ({"reason": answer.reason} if answer.reason else {})
 
-    def send_due(self, limit: int = 100, concurrency: int = 8) -> dict[str, int]:
+    def send_due(self, limit: int = 500, concurrency: int = 200) -> dict[str, int]:
         """Send up to `limit` campaigns that are due, of all tenants in turn; for cron jobs and simple loops.
 
         Returns how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed`` or ``requeued``.

@@ -29,7 +29,7 @@ from orchestrator.domain.message import (
     Unknown,
 )
 from orchestrator.repository import OutreachRepository, Transaction, campaigns, messages
-from orchestrator.services import ledger, statistics
+from orchestrator.services import ledger, settle, statistics
 from tests.samples import facade, item, property_record
 
 ADDRESSES = ("ada@owners.test", "bea@owners.test", "cyd@owners.test")
@@ -169,13 +169,13 @@ class World:
 
     def settle(self, tx: Transaction, claimed: ledger.Claim, outcome: Outcome, due_only: bool) -> None:
         if isinstance(outcome, Accepted):
-            ledger.settle_accepted(tx, claimed, outcome)
+            settle.accepted(tx, [(claimed, outcome)])
         elif isinstance(outcome, Unknown):
-            ledger.settle_unknown(tx, claimed, outcome)
+            settle.unknown(tx, claimed, outcome)
         elif isinstance(outcome, NotSent) and due_only:
-            ledger.give_back(tx, claimed, outcome.reason, timedelta(seconds=30))
+            settle.give_back(tx, claimed, outcome.reason, timedelta(seconds=30))
         else:
-            ledger.settle_failed(tx, claimed, outcome)
+            settle.failed(tx, claimed, outcome)
 
     def check(self) -> None:
         """Assert what must hold between any two transactions."""

@@ -23,7 +23,7 @@ from orchestrator.domain.message import (
     Unknown,
 )
 from orchestrator.repository import OutreachRepository, messages
-from orchestrator.services import ledger, statistics
+from orchestrator.services import ledger, settle, statistics
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
 
@@ -347,11 +347,11 @@ def test_what_a_dead_worker_reserved_is_sent_and_what_it_handed_is_doubted(dsn: 
         with pytest.raises(errors.SendInDoubt):
             orchestrator.send_campaign(handed.id, TENANT)
         with repository.transaction() as tx:  # it was not dead, only slow, and knows what happened: that ends the doubt
-            assert ledger.settle_failed(tx, claimed, Rejected("refused after all"))
+            assert settle.failed(tx, claimed, Rejected("refused after all"))
         assert now(orchestrator, handed).status is OutreachStatus.FAILED
         with repository.transaction() as tx:  # but it has one say only
-            assert not ledger.settle_failed(tx, claimed, Rejected("again"))
-            assert not ledger.settle_unknown(tx, claimed, Unknown("again"))
+            assert not settle.failed(tx, claimed, Rejected("again"))
+            assert not settle.unknown(tx, claimed, Unknown("again"))
     repository.close()
 
 

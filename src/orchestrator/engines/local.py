@@ -48,8 +48,8 @@ class LocalEngine:
         publisher: Publisher | None = None,
         dispatch: bool = True,
         poll_interval: float = POLL_INTERVAL,
-        batch: int = 100,
-        concurrency: int = 8,
+        batch: int = 500,
+        concurrency: int = 200,
     ) -> None:
         self._orchestrator = orchestrator
         self._loops = [_Loop("relay", lambda: orchestrator.relay_events(publisher), poll_interval, "*")]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
 
 import structlog
 
 from orchestrator import errors
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.domain.pacing import backoff
-from orchestrator.repository import Transaction, campaigns
-from orchestrator.services import ledger
+from orchestrator.repository import Transaction
+from orchestrator.services import batch, ledger, settle
 from orchestrator.services.compose import Composer, Replacements
+from orchestrator.services.due import LATEST_START, Round
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop
@@ -29,13 +28,6 @@ Key = tuple[str, str]
 
 #: How long `send` goes on trying a mail that certainly was not sent, in seconds.
 RETRY_BUDGET = 30.0
-#: Seconds after `hand` began within which the POST must begin, or it does not: a process that was stopped in between
-#: must not send under a lease that others may think dead. Half a lease leaves the transport's time-out its room.
-LATEST_START = ledger.LEASE.total_seconds() / 2
-#: How long a due mail that certainly was not sent waits before it is due again.
-REQUEUE_AFTER = timedelta(seconds=30)
-#: How long a mail waits when SendGrid refuses the whole account.
-ACCOUNT_PAUSE = timedelta(minutes=5)
 
 
 class Dispatcher:
@@ -103,8 +95,8 @@ class Dispatcher:
                 return self._look(claimed)
             self._pause(wait)
 
-    def send_due(self, limit: int = 100, concurrency: int = 8) -> Counter[str]:
-        """Send up to `limit` campaigns that are due; what is not sent goes back into the queue.
+    def send_due(self, limit: int = 500, concurrency: int = 200) -> Counter[str]:
+        """Send up to `limit` campaigns that are due, `concurrency` at a time; the unsent go back into the queue.
 
         Returns:
             How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``.
@@ -115,31 +107,25 @@ class Dispatcher:
         transport = self._ready()
         with self._begin() as tx:
             recovered = ledger.recover(tx)
-            due = campaigns.due(tx, tx.now(), limit, after=self._last_tenant)
         if any(recovered):
             log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
-        if not due:
-            return Counter()
-        self._last_tenant = due[-1][0]
-        with ThreadPoolExecutor(max_workers=min(concurrency, len(due)), thread_name_prefix="outreach-send") as pool:
-            return Counter(word for word in pool.map(lambda key: self._send_due_one(key, transport), due) if word)
+        with self._begin() as tx:
+            claimed = batch.claim_due(tx, limit, self._last_tenant)
+        self._last_tenant = claimed.last_tenant
+        words = Counter(suppressed=claimed.suppressed)
+        if claimed.claims:
+            words += self._loop.run(self._send_round(claimed.claims, transport, concurrency))
+        return +words
 
-    def _send_due_one(self, key: Key, transport: Transport) -> str | None:
+    async def _send_round(self, claims: Sequence[Claim], transport: Transport, concurrency: int) -> Counter[str]:
+        sending = Round(self._begin, transport, self._compose_or_fail, concurrency, self._monotonic)
+        return await sending.run(claims)
+
+    def _compose_or_fail(self, claimed: Claim) -> OutgoingMail | None:
         try:
-            claimed = self._claim(key, due_only=True)
-            if isinstance(claimed, Answer):
-                return "suppressed" if claimed.status == "suppressed" else None
-            mail = self._compose(claimed, Replacements())
-            outcome = self._hand_and_post(claimed, mail, transport)
-            if isinstance(outcome, Answer):
-                return "suppressed" if outcome.status == "suppressed" else None
-            if isinstance(outcome, NotSent):
-                return self._give_back(claimed, outcome)
-            return self._settle(claimed, outcome).status
-        except errors.SendInDoubt:
-            return "in_doubt"
-        except (errors.SendError, errors.TemplateError, errors.InvalidState, errors.CampaignNotFound):
-            return "failed"
+            return self._compose(claimed, Replacements())
+        except errors.TemplateError:
+            return None  # written down and logged
 
     def _ready(self) -> Transport:
         """Return the way out, before anything is claimed for a sender that is not there."""
@@ -161,7 +147,7 @@ class Dispatcher:
         except (errors.OrchestratorError, KeyboardInterrupt, SystemExit) as error:
             # Not this campaign's fault: what was reserved goes back as it was.
             with self._begin() as tx:
-                ledger.give_back(tx, claimed, f"it could not be composed: {error}")
+                settle.give_back(tx, claimed, f"it could not be composed: {error}")
             raise
         except Exception as error:
             # A defect met by this campaign's data. It would meet it again at the head of the queue, for ever.
@@ -170,7 +156,7 @@ class Dispatcher:
 
     def _cannot_compose(self, claimed: Claim, error: Exception) -> None:
         with self._begin() as tx:
-            ledger.settle_failed(tx, claimed, Rejected(str(error) or type(error).__name__))
+            settle.failed(tx, claimed, Rejected(str(error) or type(error).__name__))
         log.error(
             "mail cannot be composed", action="send.uncomposable", campaign_id=claimed.campaign.id, exc_info=error
         )
@@ -191,25 +177,18 @@ class Dispatcher:
             return NotSent("this process stood still for so long that others may think it dead")
         return await transport.post(mail)
 
-    def _give_back(self, claimed: Claim, outcome: NotSent) -> str:
-        delay = ACCOUNT_PAUSE if outcome.account else max(REQUEUE_AFTER, timedelta(seconds=outcome.retry_after or 0))
-        with self._begin() as tx:
-            ledger.give_back(tx, claimed, outcome.reason, delay)
-        log.warning("mail not sent, back in the queue", action="send.requeued", reason=outcome.reason)
-        return "requeued"
-
     def _settle(self, claimed: Claim, outcome: Outcome) -> Answer:
         """Write the outcome down and answer, or raise what it means."""
         message = claimed.message
         if isinstance(outcome, Accepted):
             with self._begin() as tx:
-                ledger.settle_accepted(tx, claimed, outcome)
+                settle.accepted(tx, [(claimed, outcome)])
             return Answer("sent", outcome.message_id)
         with self._begin() as tx:
             if isinstance(outcome, Unknown):
-                ours = ledger.settle_unknown(tx, claimed, outcome)
+                ours = settle.unknown(tx, claimed, outcome)
             else:
-                ours = ledger.settle_failed(tx, claimed, outcome)
+                ours = settle.failed(tx, claimed, outcome)
         if not ours:  # a webhook was faster: it has proved that the mail was accepted
             return self._look(claimed)
         log.error("mail failed", action="send.failed", message_id=message.id, reason=outcome.reason)

@@ -13,16 +13,11 @@ from orchestrator import errors
 from orchestrator.clock import new_id
 from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.domain.events import Fact
 from orchestrator.domain.message import (
     LIVE_STATES,
-    Accepted,
     MessageState,
-    NotSent,
     OutgoingMail,
     OutreachMessage,
-    Rejected,
-    Unknown,
 )
 from orchestrator.repository import Transaction, addresses, campaigns, messages
 from orchestrator.services import facts
@@ -53,7 +48,7 @@ class Answer:
     reason: str | None = None
 
 
-_WITHDRAWN = Answer("withdrawn", reason="the campaign was changed, cancelled or claimed by somebody else meanwhile")
+WITHDRAWN = Answer("withdrawn", reason="the campaign was changed, cancelled or claimed by somebody else meanwhile")
 
 
 def claim(tx: Transaction, key: Key, *, due_only: bool) -> Claim | Answer:
@@ -72,18 +67,33 @@ def claim(tx: Transaction, key: Key, *, due_only: bool) -> Claim | Answer:
         raise errors.CampaignNotFound(key[1])
     address_key = (key[0], seen[key])
     addresses.lock(tx, [address_key])
-    standings = _locked(tx, key, records=True)
-    campaign = standings.campaign(key)
-    if due_only and not _is_due(tx, campaign):
+    standings = locked(tx, key, records=True)
+    if due_only and not _is_due(tx, standings.campaign(key)):
         return Answer("not_due")
+    decided = decide(tx, standings, key, addresses.get_many(tx, [address_key])[address_key].suppression_reason)
+    facts.write(tx, standings)
+    return decided
+
+
+def decide(tx: Transaction, standings: Standings, key: Key, suppressed: str | None) -> Claim | Answer:
+    """Reserve a locked campaign's next attempt, or say why there is none; the caller writes `standings`.
+
+    Args:
+        tx: The transaction that holds the lock.
+        standings: The campaign with its attempts.
+        key: (tenant_id, campaign_id).
+        suppressed: Why the owner's address must not be written to, or None.
+
+    Raises:
+        InvalidState: The campaign was cancelled.
+    """
     answer = _live_answer(tx, standings, key)
     if answer is not None:
-        facts.write(tx, standings)
         return answer
-    address = addresses.get_many(tx, [address_key])[address_key]
-    if address.suppressed_at is not None:
-        return _refuse(tx, standings, key, str(address.suppression_reason))
-    lifecycle.require(lifecycle.Command.SEND, campaign.status)
+    if suppressed is not None:
+        standings.suppress(key, suppressed)
+        return Answer("suppressed", reason=suppressed)
+    lifecycle.require(lifecycle.Command.SEND, standings.campaign(key).status)
     return _reserve(tx, standings, key)
 
 
@@ -101,12 +111,12 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     if address.suppressed_at is not None:
         reason = str(address.suppression_reason)
         ours = messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}")
-        standings = _locked(tx, key)
+        standings = locked(tx, key)
         voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
-        return _refuse(tx, standings, key, reason) if ours or voided else _WITHDRAWN
+        return _refuse(tx, standings, key, reason) if ours or voided else WITHDRAWN
     until = tx.now() + LEASE
     if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
-        return _WITHDRAWN
+        return WITHDRAWN
     addresses.note_handed(tx, address_key, tx.now())
     return None
 
@@ -117,72 +127,10 @@ def take_back(tx: Transaction, claimed: Claim) -> bool:
     return messages.take_back(tx, claimed.message, lease_until=tx.now() + LEASE)
 
 
-def settle_accepted(tx: Transaction, claimed: Claim, outcome: Accepted) -> OutreachStatus:
-    """Write down that SendGrid has the mail. A 202 is a fact: it counts whoever holds the lease by now."""
-    message = claimed.message
-    report = facts.Report(
-        tenant_id=message.tenant_id,
-        campaign_id=message.campaign_id,
-        message_id=message.id,
-        fact=Fact.ACCEPTED,
-        event_type="sent",
-        dedupe_key=facts.own_key("accepted", message.id),
-        data={"outreach_message_id": message.id, "attempt": message.attempt, "x_message_id": outcome.message_id},
-        sendgrid_message_id=outcome.message_id,
-    )
-    return facts.record(tx, [report]).statuses[message.tenant_id, message.campaign_id]
-
-
-def settle_failed(tx: Transaction, claimed: Claim, outcome: NotSent | Rejected) -> bool:
-    """Write down that the mail did not go out; False when evidence or another worker has decided otherwise."""
-    message = claimed.message
-    campaigns.lock_many(tx, [(message.tenant_id, message.campaign_id)])
-    state = MessageState.NOT_SENT if isinstance(outcome, NotSent) else MessageState.REJECTED
-    if not messages.release(tx, message, state, outcome.reason, outcome_known=True):
-        return False
-    report = facts.Report(
-        tenant_id=message.tenant_id,
-        campaign_id=message.campaign_id,
-        message_id=message.id,
-        fact=Fact.REJECTED,
-        event_type="failed",
-        dedupe_key=facts.own_key("failed", message.id),
-        data={"outreach_message_id": message.id, "status": outcome.status, "reason": outcome.reason},
-        reason=outcome.reason,
-    )
-    facts.record(tx, [report])
-    return True
-
-
-def settle_unknown(tx: Transaction, claimed: Claim, outcome: Unknown) -> bool:
-    """Write down that nobody knows; False when evidence has decided meanwhile."""
-    key = (claimed.message.tenant_id, claimed.message.campaign_id)
-    standings = _locked(tx, key)
-    if not messages.release(tx, claimed.message, MessageState.IN_DOUBT, outcome.reason):
-        return False
-    standings.change(key, last_error=outcome.reason)
-    standings.history.append((key, "in_doubt"))
-    facts.write(tx, standings)
-    return True
-
-
-def give_back(tx: Transaction, claimed: Claim, reason: str, delay: timedelta | None = None) -> None:
-    """Put a mail that was certainly not sent back where it was: due after `delay`, due as before, or failed."""
-    key = (claimed.message.tenant_id, claimed.message.campaign_id)
-    campaigns.lock_many(tx, [key])
-    if not messages.release(tx, claimed.message, MessageState.VOIDED, reason, outcome_known=True):
-        return
-    standings = _locked(tx, key)
-    at = tx.now() + delay if delay is not None else claimed.due_at or claimed.campaign.scheduled_at or tx.now()
-    standings.requeue(key, at)
-    standings.change(key, last_error=reason)
-    facts.write(tx, standings)
-
-
 def look(tx: Transaction, claimed: Claim) -> Answer:
     """Say where an attempt stands whose lease is ours no more."""
     key = (claimed.message.tenant_id, claimed.message.campaign_id)
-    return _live_answer(tx, _locked(tx, key), key) or Answer("withdrawn", reason="it was withdrawn meanwhile")
+    return _live_answer(tx, locked(tx, key), key) or Answer("withdrawn", reason="it was withdrawn meanwhile")
 
 
 def recover(tx: Transaction, limit: int = 500) -> tuple[int, int]:
@@ -209,7 +157,8 @@ def recover(tx: Transaction, limit: int = 500) -> tuple[int, int]:
     return back, doubtful
 
 
-def _locked(tx: Transaction, key: Key, *, records: bool = False) -> Standings:
+def locked(tx: Transaction, key: Key, *, records: bool = False) -> Standings:
+    """Lock a campaign and return it with its attempts. Raises `CampaignNotFound`."""
     known = campaigns.lock_many(tx, [key], records=records)
     if key not in known:
         raise errors.CampaignNotFound(key[1])
@@ -285,5 +234,4 @@ def _reserve(tx: Transaction, standings: Standings, key: Key) -> Claim:
     standings.change(key, status=OutreachStatus.SCHEDULED)
     standings.restand(key)
     standings.change(key, next_send_at=None)
-    facts.write(tx, standings)
     return Claim(standings.campaign(key), message, campaign.next_send_at)

@@ -1,0 +1,76 @@
+"""The send ledger's last move: writing down what came of a POST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from orchestrator.domain.events import Fact
+from orchestrator.domain.message import Accepted, MessageState, NotSent, OutreachMessage, Rejected, Unknown
+from orchestrator.repository import Transaction, campaigns, messages
+from orchestrator.services import facts, ledger
+from orchestrator.services.ledger import Claim
+
+
+def accepted(tx: Transaction, outcomes: Iterable[tuple[Claim, Accepted]]) -> None:
+    """Write down that SendGrid has these mails. A 202 is a fact: it counts whoever holds the lease by now."""
+    facts.record(tx, [_accepted(claimed.message, outcome) for claimed, outcome in outcomes])
+
+
+def _accepted(message: OutreachMessage, outcome: Accepted) -> facts.Report:
+    return facts.Report(
+        tenant_id=message.tenant_id,
+        campaign_id=message.campaign_id,
+        message_id=message.id,
+        fact=Fact.ACCEPTED,
+        event_type="sent",
+        dedupe_key=facts.own_key("accepted", message.id),
+        data={"outreach_message_id": message.id, "attempt": message.attempt, "x_message_id": outcome.message_id},
+        sendgrid_message_id=outcome.message_id,
+    )
+
+
+def failed(tx: Transaction, claimed: Claim, outcome: NotSent | Rejected) -> bool:
+    """Write down that the mail did not go out; False when evidence or another worker has decided otherwise."""
+    message = claimed.message
+    campaigns.lock_many(tx, [(message.tenant_id, message.campaign_id)])
+    state = MessageState.NOT_SENT if isinstance(outcome, NotSent) else MessageState.REJECTED
+    if not messages.release(tx, message, state, outcome.reason, outcome_known=True):
+        return False
+    report = facts.Report(
+        tenant_id=message.tenant_id,
+        campaign_id=message.campaign_id,
+        message_id=message.id,
+        fact=Fact.REJECTED,
+        event_type="failed",
+        dedupe_key=facts.own_key("failed", message.id),
+        data={"outreach_message_id": message.id, "status": outcome.status, "reason": outcome.reason},
+        reason=outcome.reason,
+    )
+    facts.record(tx, [report])
+    return True
+
+
+def unknown(tx: Transaction, claimed: Claim, outcome: Unknown) -> bool:
+    """Write down that nobody knows; False when evidence has decided meanwhile."""
+    key = (claimed.message.tenant_id, claimed.message.campaign_id)
+    standings = ledger.locked(tx, key)
+    if not messages.release(tx, claimed.message, MessageState.IN_DOUBT, outcome.reason):
+        return False
+    standings.change(key, last_error=outcome.reason)
+    standings.history.append((key, "in_doubt"))
+    facts.write(tx, standings)
+    return True
+
+
+def give_back(tx: Transaction, claimed: Claim, reason: str, delay: timedelta | None = None) -> None:
+    """Put a mail that was certainly not sent back where it was: due after `delay`, due as before, or failed."""
+    key = (claimed.message.tenant_id, claimed.message.campaign_id)
+    campaigns.lock_many(tx, [key])
+    if not messages.release(tx, claimed.message, MessageState.VOIDED, reason, outcome_known=True):
+        return
+    standings = ledger.locked(tx, key)
+    at = tx.now() + delay if delay is not None else claimed.due_at or claimed.campaign.scheduled_at or tx.now()
+    standings.requeue(key, at)
+    standings.change(key, last_error=reason)
+    facts.write(tx, standings)
