@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -192,7 +193,7 @@ def test_secrets_are_masked(cli: Run, monkeypatch: pytest.MonkeyPatch):
 def test_the_pipe_may_close_early(sqlite_database: Path):
     create(200)
     done = subprocess.run(
-        f"{sys.executable.replace('python', 'outreach')} campaign list --limit 200 --jsonl | head -n 1",
+        f"{shlex.quote(sys.executable)} -m orchestrator.cli campaign list --limit 200 --jsonl | head -n 1",
         shell=True, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert json.loads(done.stdout)["status"] == "scheduled"
