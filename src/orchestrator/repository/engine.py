@@ -100,7 +100,9 @@ def is_memory(url: sa.URL) -> bool:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not open transactions by itself: it would do so too late, and deferred.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT * 1000}"):
+    # synchronous=FULL: with NORMAL a power cut can take back commits, and with them the ledger's word that a mail was
+    # handed over, or an event that SendGrid was told is stored.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT * 1000}"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
