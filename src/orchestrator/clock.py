@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 
 class Clock(Protocol):

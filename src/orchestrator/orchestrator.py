@@ -106,7 +106,7 @@ class OutreachOrchestrator:
             "context": context,
         }
         tenant = contracts.parse_id("tenant_id", tenant_id)
-        return creating.create_one(self.services.begin, self.services.clock, tenant, item)
+        return creating.create_one(self.services.begin, tenant, item)
 
     def create_campaigns(self, tenant_id: Any, items: Iterable[Mapping[str, Any]]) -> Iterator[Created]:
         """Create many campaigns; lazily, in order, with one result per item, each after its commit.
@@ -118,8 +118,8 @@ class OutreachOrchestrator:
         Yields:
             A `Created` with the campaign, or with the error of this item and its index; a bad item stops nothing.
         """
-        tenant = contracts.parse_id("tenant_id", tenant_id)
-        return creating.create_many(self.services.begin, self.services.clock, tenant, items)
+        services, tenant = self.services, contracts.parse_id("tenant_id", tenant_id)
+        return creating.create_many(services.repository.transaction, tenant, items, services.subscribers.notify)
 
     # Sending
 

@@ -20,7 +20,7 @@ MORE_THAN_ONE_STATEMENT_HOLDS = 70_000  # PostgreSQL takes 65,535 parameters, SQ
 def fill(repository: OutreachRepository, tenant_id: str, count: int, clock: ManualClock) -> list[str]:
     """Create `count` campaigns of a tenant, each due a minute after the one before; return their ids."""
     items = [samples.item(scheduled_at=clock.now() + timedelta(minutes=n)) for n in range(count)]
-    made = creating.create_many(repository.transaction, clock, tenant_id, items)
+    made = creating.create_many(repository.transaction, tenant_id, items)
     return [result.campaign.id for result in made if result.campaign]
 
 

@@ -50,9 +50,8 @@ def test_read_modify_write_by_many_threads_loses_no_update(repository: OutreachR
 
 def test_times_come_back_as_they_went_in(repository: OutreachRepository) -> None:
     moment = datetime(2026, 7, 4, 12, 30, 15, 123456, tzinfo=UTC)
-    clock = ManualClock(moment.astimezone(tz=None))
     with repository.transaction() as tx:
-        found = creating._insert(tx, T, [(0, creating.draft(clock, T, samples.item(scheduled_at=moment)))])
+        found = creating._insert(tx, T, [(0, creating.draft(T, samples.item(scheduled_at=moment)))])
     campaign = found[0][1]
     with repository.reading() as tx:
         stored = creating.campaigns.get(tx, (T, campaign.id))
@@ -105,7 +104,7 @@ def _event(campaign_id: str, **columns: object) -> events.OutreachEvent:
 
 def test_an_event_is_stored_once_by_content_and_once_by_sendgrids_id(repository: OutreachRepository) -> None:
     with repository.transaction() as tx:
-        ((_, campaign, _),) = creating._insert(tx, T, [(0, creating.draft(ManualClock(), T, samples.item()))])
+        ((_, campaign, _),) = creating._insert(tx, T, [(0, creating.draft(T, samples.item()))])
         first = _event(campaign.id, dedupe_key="same", sg_event_id="one")
         assert events.insert_new(tx, [first]) == {first.id}
         redelivered = _event(campaign.id, dedupe_key="same", sg_event_id="two")

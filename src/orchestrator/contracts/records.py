@@ -14,7 +14,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, PlainValidator
 
 from orchestrator import errors
-from orchestrator.contracts import fields, snapshot
+from orchestrator.contracts import fields, plain, snapshot
 
 Line = Annotated[str | None, PlainValidator(fields.line)]
 Quantity = Annotated[int | float | str | None, PlainValidator(fields.quantity)]
@@ -110,6 +110,18 @@ def parse_score(result: Any) -> ScoreResult:
     given = snapshot.mapping("score_result", result)
     _field("score_result.score", fields.score, given.get("score"))  # before JSON, which has no NaN
     return _checked(ScoreResult, "score_result", snapshot.json_safe("score_result", given))
+
+
+def clean_property(record: Any) -> dict[str, Any]:
+    """Return a property record as the dict that is stored, checked and cleaned. Raises like `parse_property`."""
+    given = snapshot.json_safe("property_record", record)
+    return given if plain.is_property(given) else parse_property(record).as_dict()
+
+
+def clean_score(result: Any) -> dict[str, Any]:
+    """Return a score result as the dict that is stored, checked and cleaned. Raises like `parse_score`."""
+    given = snapshot.json_safe("score_result", result)
+    return given if plain.is_score(given) else parse_score(result).as_dict()
 
 
 def parse_id(field: str, value: Any) -> str:

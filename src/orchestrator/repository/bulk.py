@@ -2,7 +2,7 @@
 
 Drivers spend most of their time on the parameters of multi-row statements: one row of an event costs 44 µs of our
 processor as an element of eleven arrays, and 3.4 µs inside one JSON text that PostgreSQL takes apart itself
-(``json_to_recordset``). SQLite lives in our process, so there the driver's ``executemany`` is the short way.
+(``json_to_recordset``). SQLite lives in our process, so there many rows of plain values are the short way.
 The statements of a table are built once.
 """
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -20,6 +21,10 @@ from sqlalchemy.dialects import postgresql
 
 Row = Mapping[str, Any]
 
+#: Rows in one statement for SQLite, which takes 32,766 values (SQLITE_MAX_VARIABLE_NUMBER) and our widest rows have
+#: 40. Few sizes, so that each statement is parsed once. The driver holds Python up between statements only: row by row
+#: would be slower, and ten times so beside another busy thread.
+_AT_ONCE = (800, 50, 5, 1)
 _POSTGRESQL = postgresql.dialect()
 
 
@@ -45,12 +50,9 @@ class Bulk:
 
     def insert_new(self, table: sa.Table, rows: Sequence[Row]) -> set[str]:
         """Insert those of `rows` that no unique key holds yet; return their ids. Every row's id must be a fresh one."""
-        if self._is_postgresql:
-            return {str(row[0]) for row in self._insert(table, rows, " ON CONFLICT DO NOTHING RETURNING id")}
-        self.insert_missing(table, rows)
-        wanted = (orjson.dumps([row["id"] for row in rows]).decode(),)
-        present = f"SELECT id FROM {table.name} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
-        return {row[0] for row in self._connection.exec_driver_sql(present, wanted)}
+        if self._insert(table, rows, " ON CONFLICT DO NOTHING") == len(rows):
+            return {row["id"] for row in rows}
+        return self._present(table, rows)
 
     def add_up(self, table: sa.Table, keys: Sequence[str], column: str, rows: Sequence[Row]) -> None:
         """Insert `rows`; where a row with the same `keys` exists, add the new `column` to its own."""
@@ -65,19 +67,37 @@ class Bulk:
         for row in rows:
             groups.setdefault(tuple(row), []).append(row)
         for names, group in groups.items():
-            self._execute(_update_sql(self._is_postgresql, table, tuple(keys), names), table, group)
+            sql = _update_sql(self._is_postgresql, table, tuple(keys), names)
+            if self._is_postgresql:
+                self._execute(sql, group)
+            else:
+                self._connection.exec_driver_sql(sql, _encoded(table, group))
 
-    def _insert(self, table: sa.Table, rows: Sequence[Row], ending: str) -> Iterable[Any]:
+    def _insert(self, table: sa.Table, rows: Sequence[Row], ending: str) -> int:
+        """Insert `rows`; return how many went in."""
         if not rows:
-            return ()
-        return self._execute(_insert_sql(self._is_postgresql, table, tuple(rows[0]), ending), table, rows)
-
-    def _execute(self, sql: str, table: sa.Table, rows: Sequence[Row]) -> Iterable[Any]:
+            return 0
+        names = tuple(rows[0])
         if self._is_postgresql:
-            return self._connection.exec_driver_sql(sql, (_as_json(rows),))
-        encoders = [_sqlite_encoder(table, name) for name in rows[0]]
-        encoded = [tuple(encode(value) for encode, value in zip(encoders, row.values(), strict=True)) for row in rows]
-        return self._connection.exec_driver_sql(sql, encoded)
+            return self._execute(_insert_sql(table, names, ending), rows)
+        encoded = _encoded(table, rows)
+        inserted = start = 0
+        for size in _AT_ONCE:
+            sql = _values_sql(table, names, size, ending)
+            while len(encoded) - start >= size:
+                values = tuple(chain.from_iterable(encoded[start : start + size]))
+                inserted += self._connection.exec_driver_sql(sql, values).rowcount
+                start += size
+        return inserted
+
+    def _present(self, table: sa.Table, rows: Sequence[Row]) -> set[str]:
+        """Return the ids of those of `rows` that are in the table."""
+        keys = orjson.dumps([(row["tenant_id"], row["id"]) for row in rows]).decode()
+        found = self._connection.exec_driver_sql(_present_sql(self._is_postgresql, table), (keys,))
+        return {row[0] for row in found}
+
+    def _execute(self, sql: str, rows: Sequence[Row]) -> int:
+        return self._connection.exec_driver_sql(sql, (_as_json(rows),)).rowcount
 
 
 def _as_json(rows: Sequence[Row]) -> str:
@@ -88,13 +108,26 @@ def _as_json(rows: Sequence[Row]) -> str:
 
 
 @cache
-def _insert_sql(is_postgresql: bool, table: sa.Table, names: tuple[str, ...], ending: str) -> str:
+def _insert_sql(table: sa.Table, names: tuple[str, ...], ending: str) -> str:
     columns = ", ".join(names)
-    if is_postgresql:
-        source = f"SELECT {columns} FROM json_to_recordset(%s::json) AS new({_declared(table, names)})"  # noqa: S608
-    else:
-        source = f"VALUES ({', '.join('?' * len(names))})"
+    source = f"SELECT {columns} FROM json_to_recordset(%s::json) AS new({_declared(table, names)})"  # noqa: S608
     return f"INSERT INTO {table.name} ({columns}) {source}{ending}"
+
+
+@cache
+def _values_sql(table: sa.Table, names: tuple[str, ...], size: int, ending: str) -> str:
+    row = f"({', '.join('?' * len(names))})"
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {', '.join([row] * size)}{ending}"  # noqa: S608
+
+
+@cache
+def _present_sql(is_postgresql: bool, table: sa.Table) -> str:
+    if is_postgresql:
+        keys = "json_array_elements(%s::json) AS key(pair)"
+        same = "t.tenant_id = (pair->>0)::uuid AND t.id = (pair->>1)::uuid"
+    else:
+        keys, same = "json_each(?) AS key", "t.tenant_id = key.value->>0 AND t.id = key.value->>1"
+    return f"SELECT CAST(t.id AS text) FROM {keys} CROSS JOIN {table.name} t WHERE {same}"  # noqa: S608
 
 
 @cache
@@ -115,10 +148,17 @@ def _declared(table: sa.Table, names: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {table.c[name].type.compile(_POSTGRESQL)}" for name in names)
 
 
-def _same(value: Any) -> Any:
-    return value
+def _encoded(table: sa.Table, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """Return `rows` as SQLite takes them: times and JSON values as text."""
+    columns: list[Iterable[Any]] = list(zip(*(row.values() for row in rows), strict=True))
+    for position, name in enumerate(rows[0]):
+        encode = _sqlite_encoder(table, name)
+        if encode is not None:
+            columns[position] = map(encode, columns[position])
+    return list(zip(*columns, strict=True))
 
 
+@lru_cache(maxsize=256)
 def _text_time(value: datetime | None) -> str | None:
     # As SQLAlchemy's own SQLite type writes it: the two must sort and compare as one.
     return None if value is None else f"{value.astimezone(UTC).replace(tzinfo=None):%Y-%m-%d %H:%M:%S.%f}"
@@ -129,10 +169,10 @@ def _json_text(value: Any) -> str | None:
 
 
 @cache
-def _sqlite_encoder(table: sa.Table, name: str) -> Callable[[Any], Any]:
+def _sqlite_encoder(table: sa.Table, name: str) -> Callable[[Any], Any] | None:
     type_ = table.c[name].type
     if isinstance(type_, sa.JSON):
         return _json_text
     if isinstance(type_, sa.TypeDecorator):
         return _text_time
-    return _same
+    return None

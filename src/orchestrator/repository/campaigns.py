@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice, zip_longest
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ Key = tuple[str, str]
 NIL = "00000000-0000-0000-0000-000000000000"
 
 _COLUMNS = column_names(table)
+_values = attrgetter(*_COLUMNS)
 #: Everything but the two records, which make up most of a row and matter only to who composes or shows a mail.
 _LEAN = sa.select(*(column for column in table.columns if column.name not in ("property_record", "score_result")))
 
@@ -28,10 +30,6 @@ def _campaign(row: sa.Row[Any]) -> OutreachCampaign:
     values = dict(row._mapping)
     values["status"] = OutreachStatus(values["status"])
     return OutreachCampaign(**values)
-
-
-def _row(campaign: OutreachCampaign) -> dict[str, Any]:
-    return {name: getattr(campaign, name) for name in _COLUMNS}
 
 
 def get(tx: Transaction, key: Key) -> OutreachCampaign | None:
@@ -87,8 +85,8 @@ def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
 
     Rows go in sorted by property, so that two importers of the same properties never wait in a circle.
     """
-    ordered = sorted(new, key=lambda c: (c.tenant_id, c.property_id))
-    return tx.bulk.insert_new(table, [_row(campaign) for campaign in ordered])
+    ordered = sorted(new, key=attrgetter("tenant_id", "property_id"))
+    return tx.bulk.insert_new(table, [dict(zip(_COLUMNS, _values(campaign), strict=True)) for campaign in ordered])
 
 
 def by_property(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) -> dict[str, OutreachCampaign]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,6 +34,7 @@ class OutreachEvent:
 
 
 _COLUMNS = column_names(table)
+_values = attrgetter(*_COLUMNS)
 
 
 def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
@@ -40,8 +42,8 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
 
     An event is known by its content (``dedupe_key``) and, where it has one, by SendGrid's own event id.
     """
-    ordered = sorted(new, key=lambda e: (e.tenant_id, e.dedupe_key))
-    return tx.bulk.insert_new(table, [{name: getattr(event, name) for name in _COLUMNS} for event in ordered])
+    ordered = sorted(new, key=attrgetter("tenant_id", "dedupe_key"))
+    return tx.bulk.insert_new(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in ordered])
 
 
 def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[OutreachEvent]:

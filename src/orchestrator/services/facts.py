@@ -20,6 +20,7 @@ from orchestrator.domain.events import Fact, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
 from orchestrator.repository.engine import by_tenant
+from orchestrator.services.announcements import announcement
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -105,9 +106,13 @@ def write(tx: Transaction, standings: Standings) -> None:
 def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign]) -> None:
     """Write history, outbox and counters of campaigns that were just inserted."""
     new = list(created)
-    standings = Standings({(c.tenant_id, c.id): c for c in new}, {})
     events.insert_new(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
-    for tenant_id, published in standings.announced(OutreachStatus.SCHEDULED):
+    announced: dict[str, list[dict[str, Any]]] = {}
+    for campaign in new:
+        if campaign.status is OutreachStatus.SCHEDULED:
+            event = announcement(campaign, "event.outreach.scheduled", campaign.created_at)
+            announced.setdefault(campaign.tenant_id, []).append(event)
+    for tenant_id, published in announced.items():
         outbox.add(tx, tenant_id, published)
     statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
 
