@@ -125,17 +125,17 @@ def clamp(reported: datetime | None, *, created_at: datetime, received_at: datet
 
 
 def note(stamps: Stamps, fact: Fact, at: datetime, among: Iterable[str] = ALL_STAMPS) -> Stamps:
-    """Return `stamps` with those of `fact` that are in `among` added, the earliest time winning."""
-    wanted = [name for name in RULES[fact].stamps if name in among]
-    return merge(stamps, dict.fromkeys(wanted, at))
+    """Return `stamps` with those of `fact` that are in `among` added, the earliest time winning.
+
+    What is returned is `stamps` itself when there is no news in it.
+    """
+    return merge(stamps, {name: at for name in RULES[fact].stamps if name in among})
 
 
 def merge(ours: Stamps, theirs: Stamps) -> Stamps:
-    """Return the earliest time of each name in either."""
-    merged = dict(ours)
-    for name, at in theirs.items():
-        merged[name] = min(at, merged.get(name, at))
-    return merged
+    """Return the earliest time of each name in either; `ours` itself when `theirs` adds nothing."""
+    news = {name: at for name, at in theirs.items() if name not in ours or at < ours[name]}
+    return {**ours, **news} if news else ours
 
 
 def fold(base: Status, lasting: Stamps, attempts: Iterable[Attempt]) -> Standing:

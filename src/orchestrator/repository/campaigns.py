@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice, zip_longest
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,10 +20,38 @@ Key = tuple[str, str]
 #: RFC 9562 §5.9: sorts before every other UUID.
 NIL = "00000000-0000-0000-0000-000000000000"
 
+
+class LeanCampaign(NamedTuple):
+    """What facts are applied to: the columns that decide where a campaign stands, and those that tell of it."""
+
+    tenant_id: str
+    status: OutreachStatus
+    id: str
+    property_id: str
+    owner_address_key: str
+    subject: str
+    step: int
+    created_at: datetime
+    next_send_at: datetime | None
+    sendgrid_message_id: str | None
+    context: dict[str, Any] | None
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    opened_at: datetime | None
+    machine_opened_at: datetime | None
+    clicked_at: datetime | None
+    failed_at: datetime | None
+    bounced_at: datetime | None
+    responded_at: datetime | None
+    unsubscribed_at: datetime | None
+    complained_at: datetime | None
+
+
 _COLUMNS = column_names(table)
 _values = attrgetter(*_COLUMNS)
 #: Everything but the two records, which make up most of a row and matter only to who composes or shows a mail.
 _LEAN = sa.select(*(column for column in table.columns if column.name not in ("property_record", "score_result")))
+_LEANEST = sa.select(*(table.c[name] for name in LeanCampaign._fields[1:]))
 
 
 def _campaign(row: sa.Row[Any]) -> OutreachCampaign:
@@ -55,6 +83,18 @@ def lock_many(tx: Transaction, keys: Iterable[Key], *, records: bool = False) ->
     return dict(_found(tx, query, keys))
 
 
+def lock_lean(tx: Transaction, keys: Iterable[Key]) -> dict[Key, LeanCampaign]:
+    """Lock like `lock_many`, and return only what facts are applied to."""
+    query = tx.dialect.locking(_LEANEST.order_by(table.c.id))
+    found: dict[Key, LeanCampaign] = {}
+    for tenant_id, ids in by_tenant(keys):
+        among = tx.dialect.among(table.c.id, ids)
+        for status, *others in tx.execute(query.where(table.c.tenant_id == tenant_id, among)).all():
+            campaign = LeanCampaign(tenant_id, OutreachStatus(status), *others)
+            found[tenant_id, campaign.id] = campaign
+    return found
+
+
 def _found(tx: Transaction, query: sa.Select[Any], keys: Iterable[Key]) -> Iterator[tuple[Key, OutreachCampaign]]:
     for tenant_id, ids in by_tenant(keys):
         for row in tx.execute(query.where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))):
@@ -76,7 +116,10 @@ def address_keys(tx: Transaction, keys: Iterable[Key]) -> dict[Key, str]:
 
 def keys_by_id(tx: Transaction, campaign_ids: Iterable[str]) -> dict[str, Key]:
     """Return the keys of campaigns known by id alone, for events that lost their tenant."""
-    query = sa.select(table.c.tenant_id, table.c.id).where(tx.dialect.among(table.c.id, campaign_ids))
+    wanted = list(campaign_ids)
+    if not wanted:
+        return {}
+    query = sa.select(table.c.tenant_id, table.c.id).where(tx.dialect.among(table.c.id, wanted))
     return {campaign_id: (tenant_id, campaign_id) for tenant_id, campaign_id in tx.execute(query)}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from orchestrator.clock import new_id
-from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.cloudevents import cloud_event
 
 SOURCE = "/outreach-orchestrator"
@@ -24,8 +24,23 @@ PUBLISHED = {
 }
 
 
-def announcement(campaign: OutreachCampaign, type_: str, at: datetime) -> dict[str, Any]:
-    """Return the CloudEvent that tells of `campaign`."""
+class Announced(Protocol):
+    """What must be known of a campaign to tell of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def property_id(self) -> str: ...
+    @property
+    def status(self) -> OutreachStatus: ...
+    @property
+    def context(self) -> dict[str, Any] | None: ...
+
+
+def announcement(campaign: Announced, type_: str, at: datetime, status: OutreachStatus | None = None) -> dict[str, Any]:
+    """Return the CloudEvent that tells of `campaign`, which has come to `status` (default: the one it has)."""
     correlation_id = str((campaign.context or {}).get("correlation_id") or campaign.id)
     return cloud_event(
         id=new_id(),
@@ -39,7 +54,7 @@ def announcement(campaign: OutreachCampaign, type_: str, at: datetime) -> dict[s
             "tenant_id": campaign.tenant_id,
             "campaign_id": campaign.id,
             "property_id": campaign.property_id,
-            "status": str(campaign.status),
+            "status": str(status or campaign.status),
             "correlation_id": correlation_id,
         },
     )

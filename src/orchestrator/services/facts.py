@@ -80,17 +80,16 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
         key for tenant_id, names in by_tenant(locked.values()) for key in campaigns.scheduled_to(tx, tenant_id, names)
     ]
     created_since = {r.key for position, r in enumerate(reports) if r.suppression and position not in locked}
-    known = campaigns.lock_many(tx, {report.key for report in reports} - created_since | set(siblings))
-    standings = Standings(known, messages.of_campaigns(tx, known))
-    new = _store(tx, reports, standings)
-    now = tx.now()
-    for position in sorted(new):
-        standings.note(reports[position], _time_of(reports[position], standings, now), now)
+    known = campaigns.lock_lean(tx, {report.key for report in reports} - created_since | set(siblings))
+    standings = Standings(known, messages.lean_of_campaigns(tx, known))
+    times = _times(reports, standings, tx.now())
+    new = _store(tx, reports, times, standings)
     if new:
-        reasons = _suppress(tx, reports, sorted(new), locked, now)
+        standings.note(((reports[position], times[position]) for position in new), tx.now())
+        reasons = _suppress(tx, reports, new, locked, tx.now())
         standings.suppress_scheduled(siblings, reasons)
         write(tx, standings)
-    return Recorded(frozenset(new), {key: standings.campaign(key).status for key in known})
+    return Recorded(frozenset(new), standings.statuses())
 
 
 def write(tx: Transaction, standings: Standings) -> None:
@@ -142,43 +141,46 @@ def _suppress(
     reasons: dict[Key, str] = {}
     for position in new:
         reason = reports[position].suppression
-        if reason:
-            address = locked[position]
-            reasons.setdefault(address, reason)
+        address = locked[position] if reason else None
+        if reason and address and address not in reasons:
+            reasons[address] = reason
             addresses.suppress(tx, address, reason=reason, source=reports[position].event_type, at=at)
     return reasons
 
 
-def _store(tx: Transaction, reports: Sequence[Report], standings: Standings) -> set[int]:
+def _times(reports: Sequence[Report], standings: Standings, now: datetime) -> dict[int, datetime]:
+    """Return when each of `reports` about a known campaign happened, by its position."""
+    return {
+        position: clamp(report.occurred_at, created_at=standings.created_at(report.key), received_at=now)
+        for position, report in enumerate(reports)
+        if report.key in standings
+    }
+
+
+def _store(
+    tx: Transaction, reports: Sequence[Report], times: Mapping[int, datetime], standings: Standings
+) -> list[int]:
+    """Insert the event rows of `reports`; return the positions of those that were new, in order."""
     now = tx.now()
-    rows: dict[str, int] = {}
-    new_events = []
-    for position, report in enumerate(reports):
-        if report.key not in standings:
-            continue
-        event_id = new_id()
-        rows[event_id] = position
-        new_events.append(
-            events.OutreachEvent(
-                id=event_id,
-                tenant_id=report.tenant_id,
-                campaign_id=report.campaign_id,
-                message_id=standings.message_id_of(report),
-                event_type=report.event_type,
-                event_data=report.data,
-                occurred_at=_time_of(report, standings, now),
-                received_at=now,
-                dedupe_key=report.dedupe_key,
-                machine=report.machine,
-                sg_event_id=report.sg_event_id,
-            )
+    rows = {
+        position: events.OutreachEvent(
+            id=new_id(),
+            tenant_id=report.tenant_id,
+            campaign_id=report.campaign_id,
+            message_id=standings.message_id_of(report),
+            event_type=report.event_type,
+            event_data=report.data,
+            occurred_at=at,
+            received_at=now,
+            dedupe_key=report.dedupe_key,
+            machine=report.machine,
+            sg_event_id=report.sg_event_id,
         )
-    return {rows[event_id] for event_id in events.insert_new(tx, new_events)}
-
-
-def _time_of(report: Report, standings: Standings, now: datetime) -> datetime:
-    created_at = standings.campaign(report.key).created_at
-    return clamp(report.occurred_at, created_at=created_at, received_at=now)
+        for position, at in times.items()
+        for report in (reports[position],)
+    }
+    stored = events.insert_new(tx, list(rows.values()))
+    return [position for position, row in rows.items() if row.id in stored]
 
 
 def _history(tx: Transaction, key: Key, what: str, data: dict[str, Any] | None = None) -> events.OutreachEvent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -13,12 +12,21 @@ from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.events import Fact
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
+from orchestrator.repository.campaigns import LeanCampaign
+from orchestrator.repository.messages import LeanMessage
 from orchestrator.services.announcements import PUBLISHED, announcement
+from orchestrator.services.draft import Draft, Stamps
 
 Key = tuple[str, str]
+_Campaign = Draft[OutreachCampaign | LeanCampaign]
+_Attempt = Draft[OutreachMessage | LeanMessage]
 
 _WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED})
 _UNDECIDED = frozenset({MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT})
+_FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.BOUNCED})
+_OF_CAMPAIGN = Stamps(lifecycle.PER_CAMPAIGN)
+_OF_ATTEMPT = Stamps(lifecycle.PER_ATTEMPT)
+_NO_STAMPS = dict.fromkeys(lifecycle.ALL_STAMPS)
 
 
 class Noted(Protocol):
@@ -39,96 +47,113 @@ class Noted(Protocol):
 
 
 class Standings:
-    """The locked campaigns of one transaction, and what facts make of them."""
+    """The locked campaigns of one transaction, and what facts make of them.
+
+    Args:
+        known: The campaigns, read whole or lean; lean ones cannot be asked for by `campaign`.
+        attempts: Every attempt of each, in any order.
+    """
 
     def __init__(
-        self, known: Mapping[Key, OutreachCampaign], attempts: Mapping[Key, Sequence[OutreachMessage]]
+        self,
+        known: Mapping[Key, OutreachCampaign | LeanCampaign],
+        attempts: Mapping[Key, Sequence[OutreachMessage | LeanMessage]],
     ) -> None:
-        self._before = dict(known)
-        self._now = dict(known)
-        self._attempts_before = {message.id: message for list_ in attempts.values() for message in list_}
-        self._attempts: dict[Key, list[OutreachMessage]] = {key: list(attempts.get(key, ())) for key in known}
+        self._campaigns: dict[Key, _Campaign] = {key: Draft(campaign) for key, campaign in known.items()}
+        self._attempts: dict[Key, list[_Attempt]] = {key: [Draft(m) for m in attempts.get(key, ())] for key in known}
+        self._new: list[_Attempt] = []
         #: (campaign, event type) of changes that are no provider's report.
         self.history: list[tuple[Key, str]] = []
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._now
+        return key in self._campaigns
 
     def campaign(self, key: Key) -> OutreachCampaign:
-        return self._now[key]
+        return self._campaigns[key].whole
 
     def attempts(self, key: Key) -> Sequence[OutreachMessage]:
-        return self._attempts[key]
+        return [attempt.whole for attempt in self._attempts[key]]
+
+    def statuses(self) -> dict[Key, OutreachStatus]:
+        """Return where each campaign stands now."""
+        return {key: campaign["status"] for key, campaign in self._campaigns.items()}
+
+    def created_at(self, key: Key) -> datetime:
+        """Return when a campaign was created."""
+        return self._campaigns[key].before.created_at
 
     def message_id_of(self, report: Noted) -> str | None:
         """Return the id of the attempt that `report` is about, or None when the ledger has none."""
         attempt = self._attempt_of(report)
-        return attempt.id if attempt else None
+        return attempt.before.id if attempt else None
 
-    def note(self, report: Noted, at: datetime, now: datetime) -> None:
-        """Apply one fact, which happened at `at`, to its campaign and its attempt."""
-        key = report.key
-        rule = lifecycle.RULES[report.fact]
+    def note(self, reports: Iterable[tuple[Noted, datetime]], now: datetime) -> None:
+        """Apply facts, each with the moment it happened at, to their attempts and campaigns, in whatever order.
+
+        Where a campaign stands is derived once, after all of its facts.
+        """
+        for key in dict.fromkeys([self._note(report, at, now) for report, at in reports]):
+            self.restand(key)
+
+    def _note(self, report: Noted, at: datetime, now: datetime) -> Key:
+        key, rule = report.key, lifecycle.RULES[report.fact]
+        campaign = self._campaigns[key]
         attempt = self._attempt_of(report)
         if attempt is None and rule.evidence:
             attempt = self._attempt_from_evidence(key, report.message_id, at)
         if attempt is not None:
-            self._replace(key, self._noted(key, attempt, report, at, now))
-        fills = dict(report.fills)
+            self._note_on_attempt(key, attempt, report, at, now)
+        lasting = _OF_CAMPAIGN.of(campaign)
+        news = lifecycle.note(lasting, report.fact, at, lifecycle.PER_CAMPAIGN)
+        if news is not lasting:
+            campaign.change(news)
+        if report.fills:
+            campaign.change(report.fills)
         if report.reason and rule.status in (OutreachStatus.FAILED, OutreachStatus.BOUNCED):
-            fills["last_error"] = report.reason
-        stamps = _stamps(self._now[key], lifecycle.PER_CAMPAIGN)
-        self.restand(key, lifecycle.note(stamps, report.fact, at, lifecycle.PER_CAMPAIGN), fills)
+            campaign.change({"last_error": report.reason})
+        return key
 
-    def restand(
-        self, key: Key, lasting: lifecycle.Stamps | None = None, fills: Mapping[str, Any] | None = None
-    ) -> None:
-        """Derive the campaign's status and timestamps again from all that is known.
-
-        Args:
-            key: The campaign.
-            lasting: Its own timestamps, where they are news.
-            fills: Other columns that change with it.
-        """
-        campaign = self._now[key]
+    def restand(self, key: Key) -> None:
+        """Derive the campaign's status and timestamps again from all that is known."""
+        campaign, attempts = self._campaigns[key], self._attempts[key]
         standing = lifecycle.fold(
-            lifecycle.base_status(campaign.status),
-            _stamps(campaign, lifecycle.PER_CAMPAIGN) if lasting is None else lasting,
+            lifecycle.base_status(campaign["status"]),
+            _OF_CAMPAIGN.of(campaign),
             [
-                lifecycle.Attempt(m.step, m.attempt, _stamps(m, lifecycle.PER_ATTEMPT), m.state in _WITHDRAWN)
-                for m in self._attempts[key]
+                lifecycle.Attempt(a.before.step, a.before.attempt, _OF_ATTEMPT.of(a), a["state"] in _WITHDRAWN)
+                for a in attempts
             ],
         )
-        changes: dict[str, Any] = dict(fills or ()) | dict.fromkeys(lifecycle.ALL_STAMPS) | dict(standing.stamps)
-        changes |= {"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)}
+        campaign.change({**_NO_STAMPS, **standing.stamps})
+        campaign.change({"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)})
         if standing.status is not OutreachStatus.SCHEDULED:
-            changes["next_send_at"] = None
+            campaign.change({"next_send_at": None})
         if lifecycle.RANK[standing.status] > lifecycle.RANK[OutreachStatus.CLICKED]:
             self.withdraw_reserved(key)
-        self._now[key] = campaign.evolve(**changes)
 
     def withdraw_reserved(self, key: Key) -> bool:
         """Void what was reserved and not yet handed to the network, so that it does not leave; say if there was any."""
-        reserved = [attempt for attempt in self._attempts[key] if attempt.state is MessageState.RESERVED]
+        reserved = [attempt for attempt in self._attempts[key] if attempt["state"] is MessageState.RESERVED]
         for attempt in reserved:
-            self.change_attempt(
-                key, attempt.id, state=MessageState.VOIDED, error="withdrawn", lease_token=None, lease_until=None
+            attempt.change(
+                {"state": MessageState.VOIDED, "error": "withdrawn", "lease_token": None, "lease_until": None}
             )
         return bool(reserved)
 
     def requeue(self, key: Key, at: datetime) -> None:
         """Make a campaign due at `at`, unless its facts decide otherwise or somebody holds it."""
         self.restand(key)
-        if self._now[key].status is OutreachStatus.SCHEDULED:
-            self.change(key, next_send_at=None if self._now[key].hold_reason else at)
+        campaign = self._campaigns[key]
+        if campaign["status"] is OutreachStatus.SCHEDULED:
+            campaign.change({"next_send_at": None if campaign["hold_reason"] else at})
 
     def suppress_scheduled(self, keys: Iterable[Key], reasons: Mapping[Key, str]) -> None:
         """Take campaigns off the queue whose address was just suppressed by a fact about another campaign."""
         for key in keys:
-            campaign = self._now.get(key)
-            if campaign is None or campaign.status is not OutreachStatus.SCHEDULED:
+            campaign = self._campaigns.get(key)
+            if campaign is None or campaign["status"] is not OutreachStatus.SCHEDULED:
                 continue
-            reason = reasons.get((campaign.tenant_id, campaign.owner_address_key))
+            reason = reasons.get((key[0], campaign["owner_address_key"]))
             if reason is not None:
                 self.suppress(key, reason)
 
@@ -136,7 +161,7 @@ class Standings:
         """Take a scheduled campaign off the queue, its address being suppressed; a failed retry is failed again."""
         self.withdraw_reserved(key)
         self.restand(key)
-        if self._now[key].status is OutreachStatus.SCHEDULED:
+        if self._campaigns[key]["status"] is OutreachStatus.SCHEDULED:
             self.change(
                 key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
             )
@@ -144,128 +169,115 @@ class Standings:
 
     def change(self, key: Key, **columns: Any) -> None:
         """Change columns of a campaign by command."""
-        self._now[key] = self._now[key].evolve(**columns)
+        self._campaigns[key].change(columns)
 
     def change_attempt(self, key: Key, message_id: str, **columns: Any) -> None:
         """Change columns of one attempt."""
         for attempt in self._attempts[key]:
-            if attempt.id == message_id:
-                self._replace(key, replace(attempt, **columns))
+            if attempt.before.id == message_id:
+                attempt.change(columns)
 
     def new_attempts(self) -> list[OutreachMessage]:
         """Return attempts that must be written for the first time."""
-        return [m for list_ in self._attempts.values() for m in list_ if m.id not in self._attempts_before]
+        return [attempt.whole for attempt in self._new]
 
     def add_attempt(self, attempt: OutreachMessage) -> None:
         """Enter a new attempt into the ledger."""
-        self._attempts[attempt.tenant_id, attempt.campaign_id].append(attempt)
+        draft: _Attempt = Draft(attempt)
+        self._new.append(draft)
+        self._attempts[attempt.tenant_id, attempt.campaign_id].append(draft)
 
     def message_changes(self) -> list[tuple[Key, dict[str, Any]]]:
         """Return changed columns of changed attempts, keyed by (tenant, message)."""
-        changes = []
-        for list_ in self._attempts.values():
-            for attempt in list_:
-                before = self._attempts_before.get(attempt.id)
-                if before is not None and (columns := _difference(before, attempt)):
-                    changes.append(((attempt.tenant_id, attempt.id), columns))
-        return changes
+        new = {id(attempt) for attempt in self._new}
+        return [
+            ((key[0], attempt.before.id), attempt.changes)
+            for key, attempts in self._attempts.items()
+            for attempt in attempts
+            if attempt.changes and id(attempt) not in new
+        ]
 
     def campaign_changes(self) -> list[tuple[Key, dict[str, Any]]]:
         """Return changed columns of changed campaigns."""
-        pairs = ((key, _difference(self._before[key], campaign)) for key, campaign in self._now.items())
-        return [(key, columns) for key, columns in pairs if columns]
+        return [(key, campaign.changes) for key, campaign in self._campaigns.items() if campaign.changes]
 
     def count_changes(self) -> Counter[tuple[str, OutreachStatus]]:
         """Return by how much each (tenant, status) counter changes."""
         deltas: Counter[tuple[str, OutreachStatus]] = Counter()
-        for key, campaign in self._now.items():
-            before = self._before[key].status
-            if before is not campaign.status:
-                deltas[key[0], before] -= 1
-                deltas[key[0], campaign.status] += 1
+        for key, campaign in self._campaigns.items():
+            if "status" in campaign.changes:
+                deltas[key[0], campaign.before.status] -= 1
+                deltas[key[0], campaign.changes["status"]] += 1
         return deltas
 
     def published(self) -> Iterable[tuple[str, list[dict[str, Any]]]]:
         """Return (tenant, CloudEvents) for every timestamp that was set for the first time."""
         by_tenant: dict[str, list[dict[str, Any]]] = {}
-        for key, campaign in self._now.items():
-            for name, type_ in PUBLISHED.items():
-                at = getattr(campaign, name)
-                if at is not None and getattr(self._before[key], name) is None:
-                    by_tenant.setdefault(key[0], []).append(announcement(campaign, type_, at))
+        for key, campaign in self._campaigns.items():
+            before, changes = campaign.before, campaign.changes
+            for name, type_ in PUBLISHED.items() if changes else ():
+                if changes.get(name) is not None and getattr(before, name) is None:
+                    event = announcement(before, type_, changes[name], campaign["status"])
+                    by_tenant.setdefault(key[0], []).append(event)
         return by_tenant.items()
 
-    def announced(self, status: OutreachStatus) -> Iterable[tuple[str, list[dict[str, Any]]]]:
-        """Return (tenant, CloudEvents) that tell of campaigns having `status` since they were created."""
-        by_tenant: dict[str, list[dict[str, Any]]] = {}
-        for key, campaign in self._now.items():
-            if campaign.status is status:
-                event = announcement(campaign, f"event.outreach.{status}", campaign.created_at)
-                by_tenant.setdefault(key[0], []).append(event)
-        return by_tenant.items()
-
-    def _attempt_of(self, report: Noted) -> OutreachMessage | None:
+    def _attempt_of(self, report: Noted) -> _Attempt | None:
         attempts = self._attempts[report.key]
-        named = [attempt for attempt in attempts if attempt.id == report.message_id]
-        return named[0] if named else max(attempts, key=lambda m: (m.step, m.attempt), default=None)
+        for attempt in attempts:
+            if attempt.before.id == report.message_id:
+                return attempt
+        return max(attempts, key=_order, default=None)
 
-    def _attempt_from_evidence(self, key: Key, message_id: str | None, at: datetime) -> OutreachMessage:
+    def _attempt_from_evidence(self, key: Key, message_id: str | None, at: datetime) -> _Attempt:
         """Enter an attempt that our ledger does not know, for example after a restore: the provider knows better."""
-        campaign = self._now[key]
-        attempt = OutreachMessage(
-            id=message_id or new_id(), tenant_id=key[0], campaign_id=key[1], step=campaign.step, attempt=1,
-            state=MessageState.ACCEPTED, created_at=at, accepted_at=at, address_key=campaign.owner_address_key,
-            subject=campaign.subject,
+        campaign = self._campaigns[key]
+        self.add_attempt(
+            OutreachMessage(
+                id=message_id or new_id(), tenant_id=key[0], campaign_id=key[1], step=campaign["step"], attempt=1,
+                state=MessageState.ACCEPTED, created_at=at, accepted_at=at, address_key=campaign["owner_address_key"],
+                subject=campaign["subject"],
+            )
         )  # fmt: skip
-        self.add_attempt(attempt)
-        return attempt
+        return self._new[-1]
 
-    def _noted(self, key: Key, attempt: OutreachMessage, report: Noted, at: datetime, now: datetime) -> OutreachMessage:
-        changes: dict[str, Any] = dict(
-            lifecycle.note(_stamps(attempt, lifecycle.PER_ATTEMPT), report.fact, at, lifecycle.PER_ATTEMPT)
-        )
-        if attempt.sendgrid_message_id is None and report.sendgrid_message_id:
-            changes["sendgrid_message_id"] = report.sendgrid_message_id
+    def _note_on_attempt(self, key: Key, attempt: _Attempt, report: Noted, at: datetime, now: datetime) -> None:
+        stamps = _OF_ATTEMPT.of(attempt)
+        news = lifecycle.note(stamps, report.fact, at, lifecycle.PER_ATTEMPT)
+        if news is not stamps:
+            attempt.change(news)
+        if report.sendgrid_message_id and attempt["sendgrid_message_id"] is None:
+            attempt.change({"sendgrid_message_id": report.sendgrid_message_id})
         if lifecycle.RULES[report.fact].evidence and self._proves(key, attempt, report.fact):
-            changes |= {"state": MessageState.ACCEPTED, "lease_token": None, "lease_until": None}
-            if attempt.accepted_at is None:
-                changes["accepted_at"] = now
-        if report.reason and report.fact in (Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.BOUNCED):
-            changes["error"] = report.reason
-        return replace(attempt, **changes)
+            if attempt["state"] is not MessageState.ACCEPTED:  # an accepted one has no lease any more
+                attempt.change({"state": MessageState.ACCEPTED, "lease_token": None, "lease_until": None})
+            if attempt["accepted_at"] is None:
+                attempt.change({"accepted_at": now})
+        if report.reason and report.fact in _FAILURES:
+            attempt.change({"error": report.reason})
 
-    def _proves(self, key: Key, attempt: OutreachMessage, fact: Fact) -> bool:
+    def _proves(self, key: Key, attempt: _Attempt, fact: Fact) -> bool:
         """Decide whether evidence makes `attempt` the accepted one, and withdraw what it makes superfluous."""
-        if attempt.state is MessageState.ACCEPTED or attempt.state in _UNDECIDED:
+        state: MessageState = attempt["state"]
+        if state is MessageState.ACCEPTED or state in _UNDECIDED:
             return True
         status = lifecycle.RULES[fact].status
-        if attempt.state is MessageState.SUPERSEDED and (
-            status is None or lifecycle.RANK[status] < lifecycle.REACHED_OWNER
-        ):
+        if state is MessageState.SUPERSEDED and (status is None or lifecycle.RANK[status] < lifecycle.REACHED_OWNER):
             return False
-        others = [other for other in self._attempts[key] if other.step == attempt.step and other.id != attempt.id]
-        if any(other.state in LIVE_STATES and other.state is not MessageState.RESERVED for other in others):
+        step, number = attempt.before.step, attempt.before.attempt
+        others = [other for other in self._attempts[key] if other.before.step == step and other is not attempt]
+        if any(other["state"] in LIVE_STATES and other["state"] is not MessageState.RESERVED for other in others):
             return False  # a second mail has left already: recorded, and counted as a duplicate
-        self.withdraw_reserved(key)
         for other in others:
-            if other.state is not MessageState.RESERVED and other.attempt > attempt.attempt:
-                self._replace(key, replace(other, state=MessageState.SUPERSEDED))
+            if other["state"] is not MessageState.RESERVED and other.before.attempt > number:
+                other.change({"state": MessageState.SUPERSEDED})
+        self.withdraw_reserved(key)
         return True
 
-    def _replace(self, key: Key, changed: OutreachMessage) -> None:
-        self._attempts[key] = [changed if attempt.id == changed.id else attempt for attempt in self._attempts[key]]
-
     def _sendgrid_id(self, key: Key) -> str | None:
-        known = [m for m in self._attempts[key] if m.sendgrid_message_id and m.state not in _WITHDRAWN]
-        latest = max(known, key=lambda m: (m.step, m.attempt), default=None)
-        return latest.sendgrid_message_id if latest else self._now[key].sendgrid_message_id
+        known = [a for a in self._attempts[key] if a["sendgrid_message_id"] and a["state"] not in _WITHDRAWN]
+        latest = max(known, key=_order, default=None)
+        return (latest or self._campaigns[key])["sendgrid_message_id"]
 
 
-def _stamps(row: OutreachCampaign | OutreachMessage, names: Iterable[str]) -> lifecycle.Stamps:
-    return {name: at for name in names if (at := getattr(row, name)) is not None}
-
-
-def _difference(before: Any, after: Any) -> dict[str, Any]:
-    if before is after:
-        return {}
-    return {name: new for name in type(after).__slots__ if (new := getattr(after, name)) != getattr(before, name)}
+def _order(attempt: _Attempt) -> tuple[int, int]:
+    return (attempt.before.step, attempt.before.attempt)
