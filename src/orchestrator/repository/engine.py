@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+import psycopg
 import sqlalchemy as sa
+from psycopg.types.string import TextLoader
 from sqlalchemy import event, exc
 from sqlalchemy.dialects import postgresql
 
@@ -79,7 +81,9 @@ def connect(url: sa.URL) -> sa.Engine:
     """Return an engine for `url`; nothing is connected yet."""
     codec = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **codec)
+        engine = sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **codec)
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT}}
     if is_memory(url):
         # One connection for everybody: each new one would be an empty database of its own.
@@ -95,6 +99,11 @@ def connect(url: sa.URL) -> sa.Engine:
 def is_memory(url: sa.URL) -> bool:
     """Tell whether `url` names a SQLite database that lives in memory only."""
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
+    # Ids are texts with us. Making a UUID of each, to take its text again, costs more than reading the row.
+    connection.adapters.register_loader("uuid", TextLoader)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
