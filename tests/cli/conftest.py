@@ -99,7 +99,7 @@ def finished(*arguments: str, **options: Any) -> Told:
     """Run the installed script to its end."""
     with started(*arguments, **options) as process:
         out, err = process.communicate(timeout=TIMEOUT)
-    return Told(process.returncode, out.decode(), err.decode())
+    return Told(process.returncode, (out or b"").decode(), (err or b"").decode())
 
 
 def line_with(stream: Any, words: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -103,6 +105,17 @@ def test_relay_publishes_each_event_once_and_ends(cli: Run, sqlite_database: Pat
     assert finished("relay", "--once").out == ""
 
 
+def test_relay_to_a_full_disk_is_safe_to_retry_and_loses_nothing(sqlite_database: Path):
+    ids = create(2)
+    with open("/dev/full", "wb") as full:
+        failed = finished("relay", "--once", stdout=full)
+    assert failed.code == 7
+    assert "0 events were published, then one could not be: [Errno 28] No space left on device." in failed.words
+    assert "→ It and those after it are still in the outbox" in failed.words
+    again = finished("relay", "--once")
+    assert (again.code, len(again.out.splitlines())) == (0, len(ids))
+
+
 def test_relay_that_stays_publishes_what_is_committed_later(sqlite_database: Path):
     with started("relay") as process:
         line_with(process.stderr, "Publishing the outbox")
@@ -155,6 +168,32 @@ def test_demo_takes_the_next_port_stays_until_ctrl_c_and_cleans_up(tmp_path: Pat
             process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     assert not list(tmp_path.glob("outreach-demo-*"))
+
+
+def test_the_demo_cleans_up_when_its_terminal_is_closed(tmp_path: Path):
+    def as_in_a_terminal() -> None:  # whoever runs the tests may have them ignore it, as nohup does
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with started("demo", "--port", "0", env=environment, preexec_fn=as_in_a_terminal) as process:
+        line_with(process.stderr, "sandbox  ")
+        assert list(tmp_path.iterdir())
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_waits_for_the_end_of_an_import(tmp_path: Path):
+    (tmp_path / "slow.py").write_text(
+        "import time\nprint('begun', flush=True)\ntime.sleep(0.5)\nprint('done', flush=True)"
+    )
+    code = "from orchestrator.cli import signals; signals.end_like_exceptions(); import slow, time; time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        line_with(process.stdout, "begun")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=TIMEOUT)
+    assert (process.returncode, out) == (143, b"done\n")
 
 
 def test_demo_into_a_folder_that_cannot_be_made_is_told(cli: Run):

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from orchestrator.cli import failures
+from orchestrator.cli import failures, signals
 from orchestrator.cli.commands import campaigns, importing, running, setup
 from orchestrator.cli.failures import ExitCode
 
@@ -87,5 +87,5 @@ setup.register(app)
 
 def run() -> None:
     """Run the process's command line and exit."""
-    failures.exit_on_sigterm()
+    signals.end_like_exceptions()
     get_command(app)(prog_name="outreach")

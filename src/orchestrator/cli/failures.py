@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from enum import IntEnum
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from orchestrator import errors
 
@@ -44,6 +42,17 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.TERMINATED: "terminated",
 }
 
+
+class PublishingFailed(errors.OrchestratorError):
+    """An event could not be published."""
+
+    fix = "It and those after it are still in the outbox: remove the cause, and run the same command again."
+
+
+class InputUnreadable(errors.ValidationError):
+    """What was given cannot be used as it is."""
+
+
 #: The nearest class in an error's ancestry decides.
 EXIT_CODES: dict[type[BaseException], ExitCode] = {
     BaseException: ExitCode.UNEXPECTED,
@@ -55,11 +64,8 @@ EXIT_CODES: dict[type[BaseException], ExitCode] = {
     errors.SendRejected: ExitCode.CONFLICT,
     errors.NotSent: ExitCode.PROVIDER,
     errors.SendInDoubt: ExitCode.PROVIDER,
+    PublishingFailed: ExitCode.PROVIDER,
 }
-
-
-class InputUnreadable(errors.ValidationError):
-    """What was given cannot be used as it is."""
 
 
 def exit_code_of(error: BaseException) -> ExitCode:
@@ -103,12 +109,3 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def exit_on_sigterm() -> None:
-    """Make SIGTERM end the process as an exception does, so that everything open is closed."""
-
-    def terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise SystemExit(int(ExitCode.TERMINATED))
-
-    signal.signal(signal.SIGTERM, terminate)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import app
-from orchestrator.cli import logs, serving, session
+from orchestrator.cli import failures, logs, serving, session
 from orchestrator.cli.output import Output
 from orchestrator.engines import LocalEngine
+from orchestrator.publishers.log import LogPublisher
 from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
+
+if TYPE_CHECKING:
+    from orchestrator.orchestrator import OutreachOrchestrator
+    from orchestrator.publishers.base import Publisher
 
 SANDBOX_KEY = "SG.sandbox.any-key-that-begins-like-this"
 GRACE = 10  # seconds for requests that are being answered when `serve` stops
@@ -59,15 +65,41 @@ def run_sandbox(host: str, port: int, webhook_url: str | None, seed: int, output
 
 
 def relay(*, once: bool, output: Output) -> None:
-    """Publish until interrupted, or until the outbox is empty."""
+    """Publish until interrupted, or until the outbox is empty.
+
+    Raises:
+        PublishingFailed: With `once`, an event could not be written; it stays in the outbox.
+    """
     with session.opened() as orchestrator:
         if once:
-            published = 0
-            while count := orchestrator.relay_events():
-                published += count
-            output.say(f"{published} published.")
+            _drain(orchestrator, output)
             return
         orchestrator.repository.server_version()
         with LocalEngine(orchestrator, dispatch=False):
             output.say("Publishing the outbox. Ctrl-C stops.")
             threading.Event().wait()
+
+
+class _Watched:
+    """A publisher that remembers why it failed; the relay only logs it and keeps the event."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self.failure: Exception | None = None
+
+    def publish(self, event: dict[str, Any]) -> None:
+        try:
+            self._publisher.publish(event)
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _drain(orchestrator: OutreachOrchestrator, output: Output) -> None:
+    publisher, published = _Watched(LogPublisher()), 0
+    while count := orchestrator.relay_events(publisher):
+        published += count
+    if publisher.failure:
+        reason = f"{published} events were published, then one could not be: {publisher.failure}."
+        raise failures.PublishingFailed(reason) from publisher.failure
+    output.say(f"{published} published.")

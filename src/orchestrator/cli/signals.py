@@ -1,0 +1,48 @@
+"""Being asked to stop: an exception at the point where the program is, so that everything open is closed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+from orchestrator.cli.failures import ExitCode
+
+#: Seconds until an import that was under way is looked at again.
+PATIENCE = 0.02
+
+_ENDINGS: dict[int, Callable[[], BaseException]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: lambda: SystemExit(int(ExitCode.TERMINATED)),
+    signal.SIGHUP: lambda: SystemExit(int(ExitCode.TERMINATED)),  # the terminal was closed
+}
+
+
+def end_like_exceptions() -> None:
+    """Make Ctrl-C, SIGTERM and a closed terminal raise in the main thread; what is ignored (nohup) stays ignored.
+
+    An exception in the middle of an import can leave Python's import lock taken for ever, and with it every thread that
+    imports anything. So the exception waits for the end of an import that is under way.
+    """
+    asked: list[int] = []
+
+    def strike(number: int, frame: FrameType | None) -> None:
+        if number in _ENDINGS:
+            asked.append(number)
+        if _importing(frame):
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+            return
+        raise _ENDINGS[asked[-1]]()
+
+    signal.signal(signal.SIGALRM, strike)
+    for number in _ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, strike)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
