@@ -205,3 +205,10 @@ def test_groups_have_help(cli: Run):
     assert sorted(groups) == ["campaign", "config", "db", "template"]
     assert all(cli(group, "--help").code == 0 for group in groups)
     assert isinstance(app, typer.Typer)
+
+
+@pytest.mark.parametrize("group", ["campaign", "config", "db", "template"])
+def test_a_bare_group_shows_its_help_and_succeeds(group: str, cli: Run):
+    told = cli(group)
+    assert (told.code, told.err) == (0, "")
+    assert told.out == cli(group, "--help").out

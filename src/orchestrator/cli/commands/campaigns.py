@@ -13,7 +13,7 @@ from orchestrator.cli.output import Output
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    group = typer.Typer(no_args_is_help=True, help="Look at campaigns.")
+    group = typer.Typer(cls=options.Group, help="Look at campaigns.")
     group.command("list")(list_)
     group.command()(show)
     group.command()(events)

@@ -42,11 +42,16 @@ def import_(
 ) -> None:
     """Create a campaign per row. Running it again adds only what is missing.
 
-    CSV needs a header; every value is taken as text, so the ZIP code 02139 stays 02139. Columns: property_id,
-    owner_email, line1, score, memo_url (required); owner_name, line2, city, state, zip, beds, baths, sqft, year_built,
-    scheduled_at, batch, and reason1_note, reason1_weight, reason1_direction … reason3_direction.
+    CSV: the first line names the columns; every value is text, so the ZIP
+    code 02139 stays 02139.
+      required  property_id, owner_email, line1, score, memo_url
+      optional  owner_name, line2, city, state, zip, beds, baths, sqft,
+                year_built, scheduled_at, batch, reason1_note,
+                reason1_weight, reason1_direction … reason3_direction
 
-    JSONL needs per line: property_record, score_result, memo_url; also scheduled_at, batch.
+    JSONL: one object per line.
+      required  property_record, score_result, memo_url
+      optional  scheduled_at, batch, context
 
     Exit 6 when some rows were rejected; all others are imported.
     """

@@ -34,8 +34,9 @@ def demo(
 ) -> None:
     """Watch campaigns go out, come back and add up: the whole product on this machine, with nothing to set up.
 
-    Service, worker and a SendGrid look-alike run on a temporary database. Configuration and live keys are ignored; no
-    email leaves the machine. Ctrl-C stops and cleans up.
+    Service, worker and a SendGrid look-alike run on a temporary database.
+    Configuration and live keys are ignored; no email leaves the machine.
+    Ctrl-C stops and cleans up.
     """
     from orchestrator.cli.demo import command
     from orchestrator.cli.demo.stage import Play
@@ -80,7 +81,10 @@ def relay(
     once: Annotated[bool, typer.Option("--once", help="Publish what is there and exit.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Publish the outbox to stdout: one CloudEvent per line, each at least once."""
+    """Publish the outbox to stdout: one CloudEvent per line, each at least once.
+
+    With --once, exit 7 when an event could not be written; it stays in the outbox.
+    """
     from orchestrator.cli import service
 
     service.relay(once=once, output=Output(quiet=quiet))

@@ -13,15 +13,15 @@ from orchestrator.cli.output import Output
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    template = typer.Typer(no_args_is_help=True, help="Your own mail templates.")
+    template = typer.Typer(cls=options.Group, help="Your own mail templates.")
     template.command()(eject)
     template.command()(check)
     app.add_typer(template, name="template")
-    db = typer.Typer(no_args_is_help=True, help="The database's schema.")
+    db = typer.Typer(cls=options.Group, help="The database's schema.")
     db.command()(upgrade)
     db.command()(current)
     app.add_typer(db, name="db")
-    config = typer.Typer(no_args_is_help=True, help="The configuration.")
+    config = typer.Typer(cls=options.Group, help="The configuration.")
     config.command("show")(show_config)
     app.add_typer(config, name="config")
 
