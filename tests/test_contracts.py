@@ -77,6 +77,11 @@ def test_what_is_no_record_is_refused(wrong: Any) -> None:
         contracts.parse_property(wrong)
 
 
+def test_a_record_that_was_left_out_is_no_nonetype() -> None:
+    with pytest.raises(errors.ValidationError, match=r"^score_result: .*, got nothing$"):
+        contracts.parse_score(None)
+
+
 @pytest.mark.parametrize("missing", [{}, {"email": None}, {"email": ""}, {"email": "  "}, None, {"name": "X"}])
 def test_a_missing_owner_email_is_named(missing: Any) -> None:
     with pytest.raises(ValueError, match="owner email is required") as caught:

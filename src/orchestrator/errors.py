@@ -137,6 +137,8 @@ class SendError(OrchestratorError):
 class SendRejected(SendError):
     """SendGrid refused the mail; sending the same again cannot work."""
 
+    fix = "Correct what SendGrid names, in the record, the sender or the template, and send it again."
+
     def __init__(self, message: str, *, status: int | None = None, fix: str | None = None) -> None:
         self.status = status
         super().__init__(message, fix=fix)
@@ -144,6 +146,8 @@ class SendRejected(SendError):
 
 class NotSent(SendError):
     """The mail certainly did not go out; trying again later can work."""
+
+    fix = "It is safe to send it again: first remove the cause if it lies with you, else later."
 
 
 class SendInDoubt(SendError):

@@ -107,6 +107,14 @@ def test_sending_without_a_key_is_a_matter_of_configuration(cli: Run, sqlite_dat
     assert "→ Set SENDGRID_API_KEY" in told.words
 
 
+def test_a_refused_account_is_told_with_what_to_do(cli: Run, sqlite_database: Path, sendgrid: Sandbox):
+    sendgrid.faults.set(credits=1.0)
+    told = cli("send", *create(1))
+    assert (told.code, told.out) == (7, "")
+    assert "SendGrid answered 401: Maximum credits exceeded. The account's sending credits are used up" in told.words
+    assert "→ It is safe to send it again: first remove the cause if it lies with you, else later." in told.words
+
+
 def test_sending_to_somebody_who_said_no_is_a_conflict(cli: Run, sqlite_database: Path, sendgrid: Sandbox):
     from orchestrator.cli.options import DEFAULT_TENANT
     from orchestrator.orchestrator import OutreachOrchestrator

@@ -25,7 +25,8 @@ def mapping(name: str, record: Any) -> dict[str, Any]:
     dumped = _dumped(record)
     if isinstance(dumped, dict):
         return dumped
-    raise errors.ValidationError(name, f"must be a dict or a Pydantic object, got {type(record).__name__}")
+    got = "nothing" if record is None else type(record).__name__
+    raise errors.ValidationError(name, f"must be a dict or a Pydantic object, got {got}")
 
 
 def json_safe(name: str, record: Any) -> dict[str, Any]:

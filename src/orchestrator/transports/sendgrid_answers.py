@@ -46,7 +46,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, validation
         return Accepted(_message_id(headers.get("X-Message-Id", "")))
     reason = f"SendGrid answered {status}: {_words(body)}"
     if status in (401, 403):
-        return NotSent(f"{reason} {_advice(status, reason)}", account=True, status=status)
+        return NotSent(f"{reason.rstrip('.')}. {_advice(status, reason)}", account=True, status=status)
     if status in _MOVED:
         advice = "Nothing is sent through redirects: set OUTREACH_SENDGRID_URL to the final address."
         return NotSent(f"{reason} {advice}", account=True, status=status)
