@@ -52,10 +52,10 @@ def headline(output: Output, ignored: list[str]) -> None:
 
 def scenery(output: Output, on: Stage, keep: bool) -> None:
     """Say what is running."""
-    fate = "kept" if keep else "deleted at the end; --keep DIR keeps it"
-    output.say(f" [green]✓[/] database          {on.directory / 'outreach.db'} (SQLite, {fate})")
+    fate = "kept" if keep else "temporary"
+    output.say(f" [green]✓[/] database          {on.directory / 'outreach.db'} ({fate})")
     output.say(f" [green]✓[/] service + worker  {on.url}")
-    output.say(f" [green]✓[/] sandbox           {on.sandbox_url} (a SendGrid of its own, with signed webhooks)")
+    output.say(f" [green]✓[/] sandbox           {on.sandbox_url} (a SendGrid of its own)")
 
 
 def funnel_table(funnel: Funnel) -> Table:
@@ -105,21 +105,24 @@ def follow(output: Output, on: Stage, done: Callable[[], bool], timeout: float) 
 
 def your_turn(output: Output, on: Stage) -> None:
     """Say what can be opened and tried now."""
-    newest = on.sandbox.messages(limit=1)
+    mails, newest = f"{on.sandbox_url}/sandbox/api/messages", on.sandbox.messages(limit=1)
     output.say(" Your turn:")
-    output.say(f"   the mails, as SendGrid would have them   {on.sandbox_url}/sandbox/api/messages")
+    output.say(f"  mails    {mails}")
     if newest:
-        output.say(f"   the newest one, with its events          {on.sandbox_url}/sandbox/api/messages/{newest[0].id}")
-    output.say(f"   is the service well?                     {on.url}/readyz?verbose")
-    output.say(f"   what it counted                          {on.url}/metrics")
-    output.say("   from another terminal:")
-    command = f"DB_DSN={shlex.quote(on.dsn)} {shlex.quote(_program())}"
-    output.say(f"     {command} stats")
-    output.say(f"     {command} campaign list --batch {stage.BATCH}")
+        output.say(f"  newest   {mails}/{newest[0].id}")
+    output.say(f"  health   {on.url}/readyz?verbose")
+    output.say(f"  metrics  {on.url}/metrics")
+    output.say(" In another terminal:")
+    output.say(f"  export DB_DSN={shlex.quote(on.dsn)}")
+    output.say(f"  {_program()} stats")
+    output.say(f"  {_program()} campaign list --batch {stage.BATCH}")
     output.say(" Ctrl-C stops and cleans up.")
 
 
 def _program() -> str:
-    """The command that runs this program in any terminal: its path, because the demo needs no installation."""
+    """The command that runs this program in another terminal, which may have no environment activated."""
     found = shutil.which(sys.argv[0])
-    return os.path.abspath(found) if found else "outreach"
+    if not found:
+        return "outreach"
+    near = os.path.join(".venv", "bin", "outreach")
+    return near if os.path.exists(near) and os.path.samefile(near, found) else shlex.quote(os.path.abspath(found))
