@@ -346,3 +346,78 @@ def test_anything_else_is_no_memo_address(url: Any) -> None:
     assert caught.value.field == "memo_url"
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 250
+
+
+_TEXTS = st.one_of(
+    st.sampled_from(
+        ["Dayton", "O'Brien & Söhne", " Dayton", "a  b", "", "tab\there", "\u200bx", "ǅ", "×", "٣", "a\u00a0b"]
+    ),
+    st.text(max_size=6),
+)
+_ANYTHING = st.one_of(
+    _TEXTS, st.none(), st.booleans(), st.integers(), st.floats(), st.lists(st.integers(), max_size=1), st.just({"a": 1})
+)
+_EMAILS = st.one_of(st.sampled_from(["j@sample.test", "J@Sample.test", "<j@s.test>", "a@x.local", "é@s.test"]), _TEXTS)
+_IDS = st.sampled_from([PROPERTY_ID, PROPERTY_ID.upper(), PROPERTY_ID + "\n", "42"])
+
+
+def _perhaps(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+_PROPERTIES = st.fixed_dictionaries(
+    {
+        "id": _IDS,
+        "owner": st.fixed_dictionaries({"email": _EMAILS}, optional={"name": _ANYTHING, "phone": _ANYTHING}),
+        "address": st.fixed_dictionaries(
+            {"line1": _ANYTHING}, optional=dict.fromkeys(("line2", "city", "state", "zip", "more"), _ANYTHING)
+        ),
+    },
+    optional={
+        "attrs": st.one_of(st.none(), _perhaps(**dict.fromkeys(("beds", "baths", "sqft", "year_built"), _ANYTHING))),
+        "more": _ANYTHING,
+    },
+)
+_SCORES = st.fixed_dictionaries(
+    {"score": st.one_of(st.integers(-1, 101), st.floats(-1, 101), _ANYTHING)},
+    optional={
+        "reasons": st.one_of(
+            st.none(),
+            st.lists(_perhaps(**dict.fromkeys(("feature", "weight", "direction", "note"), _ANYTHING)), max_size=2),
+        )
+    },
+)
+
+
+@given(_PROPERTIES, _SCORES)
+@settings(max_examples=400, deadline=None)
+def test_a_record_taken_for_plain_is_what_cleaning_would_make_of_it(
+    property_record: dict[str, Any], score_result: dict[str, Any]
+) -> None:
+    def outcome(read: Any, given_record: Any) -> Any:
+        try:
+            return read(given_record)
+        except errors.ValidationError as error:
+            return str(error)
+
+    for quick, thorough, given_record in (
+        (contracts.clean_property, lambda r: contracts.parse_property(r).as_dict(), property_record),
+        (contracts.clean_score, lambda r: contracts.parse_score(r).as_dict(), score_result),
+    ):
+        assert outcome(quick, given_record) == outcome(thorough, given_record)
+
+
+@pytest.mark.parametrize(
+    "odd", ["https://", "http:///x", "https://a b.test/", "https://u@h.test/", "https://h.test:x/", "https://[::1/",
+            "https://h.test/<", "https://h.test/\\\\x", "https://h.test/\u2028", "https://h.test/" + "x" * 8_000],
+)  # fmt: skip
+def test_an_odd_memo_address_is_refused_also_when_it_looks_plain(odd: str) -> None:
+    with pytest.raises(errors.ValidationError, match="memo_url"):
+        contracts.parse_memo_url(odd)
+
+
+@pytest.mark.parametrize(
+    "good", ["https://h.test", "http://h.test/a?b=c&d=%20#e", "https://h.test:8443/x", "https://h.test/user@x/[1]"]
+)
+def test_a_memo_address_comes_out_as_it_went_in(good: str) -> None:
+    assert contracts.parse_memo_url(f" {good} ") == contracts.parse_memo_url(good) == good

@@ -128,8 +128,25 @@ def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
 
     Rows go in sorted by property, so that two importers of the same properties never wait in a circle.
     """
-    ordered = sorted(new, key=attrgetter("tenant_id", "property_id"))
-    return tx.bulk.insert_new(table, [dict(zip(_COLUMNS, _values(campaign), strict=True)) for campaign in ordered])
+    known = _known_properties(tx, new)
+    missing = [campaign for campaign in new if campaign.property_id not in known.get(campaign.tenant_id, ())]
+    missing.sort(key=attrgetter("tenant_id", "property_id"))
+    return tx.bulk.insert_likely_new(
+        table, [dict(zip(_COLUMNS, _values(campaign), strict=True)) for campaign in missing]
+    )
+
+
+def _known_properties(tx: Transaction, new: Iterable[OutreachCampaign]) -> dict[str, set[str]]:
+    """Return, by tenant, those properties of `new` that have a campaign already."""
+    c = table.c
+    return {
+        tenant_id: set(
+            tx.execute(
+                sa.select(c.property_id).where(c.tenant_id == tenant_id, tx.dialect.among(c.property_id, properties))
+            ).scalars()
+        )
+        for tenant_id, properties in by_tenant((campaign.tenant_id, campaign.property_id) for campaign in new)
+    }
 
 
 def by_property(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) -> dict[str, OutreachCampaign]:

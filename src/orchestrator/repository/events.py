@@ -46,6 +46,11 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
     return tx.bulk.insert_new(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in ordered])
 
 
+def insert(tx: Transaction, new: Sequence[OutreachEvent]) -> None:
+    """Store events that cannot be there yet, because their campaigns were not."""
+    tx.bulk.insert(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in new])
+
+
 def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[OutreachEvent]:
     """Return the campaign's history in the order things happened."""
     query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.campaign_id == campaign_id)

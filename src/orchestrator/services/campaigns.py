@@ -31,7 +31,7 @@ Notify = Callable[[list[dict[str, Any]]], object]
 
 #: Items created in one transaction, at least and at most: each result is handed out after its commit.
 CHUNK = 500
-LARGEST = 2_000
+LARGEST = 1_000
 _ITEM_FIELDS = frozenset({"property_record", "score_result", "memo_url", "scheduled_at", "batch", "context"})
 _FIELDS_TEXT = ", ".join(sorted(_ITEM_FIELDS))
 

@@ -105,7 +105,7 @@ def write(tx: Transaction, standings: Standings) -> None:
 def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign]) -> None:
     """Write history, outbox and counters of campaigns that were just inserted."""
     new = list(created)
-    events.insert_new(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
+    events.insert(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
     announced: dict[str, list[dict[str, Any]]] = {}
     for campaign in new:
         if campaign.status is OutreachStatus.SCHEDULED:
