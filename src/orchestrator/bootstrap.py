@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
+import structlog
+
 from orchestrator import errors, rendering
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.publishers.base import Publisher
@@ -45,6 +47,7 @@ class Services:
     """
 
     def __init__(self, settings: Settings, repository: OutreachRepository, parts: Parts) -> None:
+        _log_to_the_standard_library()
         self.settings = settings
         self.repository = repository
         self.clock = parts.clock or SystemClock()
@@ -139,3 +142,24 @@ class Services:
 def _hang_up(loop: SenderLoop, transport: Transport) -> None:
     loop.run(transport.aclose())
     loop.close()
+
+
+def _log_to_the_standard_library() -> None:
+    """Hand log lines to `logging`, unless the program has configured structlog itself.
+
+    structlog's own default is standard output, and that belongs to the program that uses this library.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(
+                colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
