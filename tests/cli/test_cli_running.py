@@ -72,6 +72,15 @@ def test_a_worker_without_a_key_is_refused_at_the_start(cli: Run, sqlite_databas
     assert "SendGrid API key is missing" in told.words
 
 
+def test_serve_with_a_verification_key_that_is_none_is_refused_at_the_start(
+    cli: Run, sqlite_database: Path, monkeypatch
+):
+    monkeypatch.setenv("OUTREACH_WEBHOOK_PUBLIC_KEY", "not-a-key")
+    told = cli("serve", "--port", "0")
+    assert told.code == 3
+    assert "OUTREACH_WEBHOOK_PUBLIC_KEY is wrong: key 1 of 1 is neither base64" in told.words
+
+
 def test_serve_with_an_unreachable_database_is_refused_at_the_start(cli: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DB_DSN", "postgresql://127.0.0.1:1/x")
     told = cli("serve", "--port", "0")

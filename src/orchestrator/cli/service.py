@@ -24,13 +24,16 @@ def serve(host: str, port: int, *, with_worker: bool, output: Output) -> None:
     """Serve until interrupted.
 
     Raises:
-        ConfigurationError: The port is taken, the database is not usable, or a worker is wanted without an API key.
+        ConfigurationError: The port is taken, the database is not usable, the webhook's verification key is none, or a
+            worker is wanted without an API key.
     """
     logs.configure("info")
     with session.opened() as orchestrator, serving.bind(host, port) as listening:
         orchestrator.repository.server_version()  # an unusable database is said now, not at the first webhook
         if with_worker:
             _ = orchestrator.services.transport
+        if orchestrator.services.settings.webhook_public_key:
+            _ = orchestrator.services.verifier  # and a key that is none, too
         url = serving.address_of(listening)
 
         def say() -> None:
