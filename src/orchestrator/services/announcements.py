@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,20 +42,39 @@ class Announced(Protocol):
 
 def announcement(campaign: Announced, type_: str, at: datetime, status: OutreachStatus | None = None) -> dict[str, Any]:
     """Return the CloudEvent that tells of `campaign`, which has come to `status` (default: the one it has)."""
-    correlation_id = str((campaign.context or {}).get("correlation_id") or campaign.id)
-    return cloud_event(
-        id=new_id(),
+    return announcements([campaign], type_, at, status)[0]
+
+
+def announcements(
+    campaigns: Sequence[Announced], type_: str, at: datetime, status: OutreachStatus | None = None
+) -> list[dict[str, Any]]:
+    """Return the CloudEvents that tell of `campaigns`, to all of which the same happened at the same moment."""
+    # Checked once; what differs is filled in for each.
+    envelope = cloud_event(
+        id="of each",
         type=type_,
         source=SOURCE,
         time=at,
-        subject=f"campaign/{campaign.id}",
-        tenant_id=campaign.tenant_id,
-        correlation_id=correlation_id,
-        data={
+        subject="of each",
+        tenant_id="of each",
+        correlation_id="of each",
+        data={},
+    )
+    return [{**envelope, **_particulars(campaign, status or campaign.status)} for campaign in campaigns]
+
+
+def _particulars(campaign: Announced, status: OutreachStatus) -> dict[str, Any]:
+    correlation_id = str((campaign.context or {}).get("correlation_id") or campaign.id)
+    return {
+        "id": new_id(),
+        "subject": f"campaign/{campaign.id}",
+        "tenantid": campaign.tenant_id,
+        "correlationid": correlation_id,
+        "data": {
             "tenant_id": campaign.tenant_id,
             "campaign_id": campaign.id,
             "property_id": campaign.property_id,
-            "status": str(status or campaign.status),
+            "status": str(status),
             "correlation_id": correlation_id,
         },
-    )
+    }

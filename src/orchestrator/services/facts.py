@@ -20,7 +20,7 @@ from orchestrator.domain.events import Fact, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
 from orchestrator.repository.engine import by_tenant
-from orchestrator.services.announcements import announcement
+from orchestrator.services.announcements import announcements
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -106,13 +106,12 @@ def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign])
     """Write history, outbox and counters of campaigns that were just inserted."""
     new = list(created)
     events.insert(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
-    announced: dict[str, list[dict[str, Any]]] = {}
+    announced: dict[str, list[campaigns.OutreachCampaign]] = {}
     for campaign in new:
         if campaign.status is OutreachStatus.SCHEDULED:
-            event = announcement(campaign, "event.outreach.scheduled", campaign.created_at)
-            announced.setdefault(campaign.tenant_id, []).append(event)
-    for tenant_id, published in announced.items():
-        outbox.add(tx, tenant_id, published)
+            announced.setdefault(campaign.tenant_id, []).append(campaign)
+    for tenant_id, scheduled in announced.items():
+        outbox.add(tx, tenant_id, announcements(scheduled, "event.outreach.scheduled", tx.now()))
     statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
 
 
