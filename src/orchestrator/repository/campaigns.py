@@ -248,8 +248,9 @@ def scheduled_to(tx: Transaction, tenant_id: str, address_keys: Iterable[str]) -
 
 def update(tx: Transaction, changes: Sequence[tuple[Key, dict[str, Any]]]) -> None:
     """Write `changes` to campaigns that this transaction has locked; ``updated_at`` follows by itself."""
+    now = tx.now()
     rows = [
-        {"tenant_id": tenant_id, "id": campaign_id, "updated_at": tx.now(), **columns}
+        {"tenant_id": tenant_id, "id": campaign_id, "updated_at": now, **columns}
         for (tenant_id, campaign_id), columns in changes
     ]
     tx.bulk.update(table, ("tenant_id", "id"), rows)

@@ -15,7 +15,7 @@ from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessa
 from orchestrator.repository.campaigns import LeanCampaign
 from orchestrator.repository.messages import LeanMessage
 from orchestrator.services.announcements import PUBLISHED, announcement
-from orchestrator.services.draft import Draft, Stamps
+from orchestrator.services.draft import Draft
 
 Key = tuple[str, str]
 _Campaign = Draft[OutreachCampaign | LeanCampaign]
@@ -24,8 +24,6 @@ _Attempt = Draft[OutreachMessage | LeanMessage]
 _WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED})
 _UNDECIDED = frozenset({MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT})
 _FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.BOUNCED})
-_OF_CAMPAIGN = Stamps(lifecycle.PER_CAMPAIGN)
-_OF_ATTEMPT = Stamps(lifecycle.PER_ATTEMPT)
 _NO_STAMPS = dict.fromkeys(lifecycle.ALL_STAMPS)
 
 
@@ -59,8 +57,10 @@ class Standings:
         known: Mapping[Key, OutreachCampaign | LeanCampaign],
         attempts: Mapping[Key, Sequence[OutreachMessage | LeanMessage]],
     ) -> None:
-        self._campaigns: dict[Key, _Campaign] = {key: Draft(campaign) for key, campaign in known.items()}
-        self._attempts: dict[Key, list[_Attempt]] = {key: [Draft(m) for m in attempts.get(key, ())] for key in known}
+        self._campaigns: dict[Key, _Campaign] = {key: Draft(c, lifecycle.PER_CAMPAIGN) for key, c in known.items()}
+        self._attempts: dict[Key, list[_Attempt]] = {
+            key: [Draft(m, lifecycle.PER_ATTEMPT) for m in attempts.get(key, ())] for key in known
+        }
         self._new: list[_Attempt] = []
         #: (campaign, event type) of changes that are no provider's report.
         self.history: list[tuple[Key, str]] = []
@@ -103,10 +103,7 @@ class Standings:
             attempt = self._attempt_from_evidence(key, report.message_id, at)
         if attempt is not None:
             self._note_on_attempt(key, attempt, report, at, now)
-        lasting = _OF_CAMPAIGN.of(campaign)
-        news = lifecycle.note(lasting, report.fact, at, lifecycle.PER_CAMPAIGN)
-        if news is not lasting:
-            campaign.change(news)
+        campaign.stamp(lifecycle.note(campaign.stamps, report.fact, at, lifecycle.PER_CAMPAIGN))
         if report.fills:
             campaign.change(report.fills)
         if report.reason and rule.status in (OutreachStatus.FAILED, OutreachStatus.BOUNCED):
@@ -118,11 +115,8 @@ class Standings:
         campaign, attempts = self._campaigns[key], self._attempts[key]
         standing = lifecycle.fold(
             lifecycle.base_status(campaign["status"]),
-            _OF_CAMPAIGN.of(campaign),
-            [
-                lifecycle.Attempt(a.before.step, a.before.attempt, _OF_ATTEMPT.of(a), a["state"] in _WITHDRAWN)
-                for a in attempts
-            ],
+            campaign.stamps,
+            [lifecycle.Attempt(a.before.step, a.before.attempt, a.stamps, a["state"] in _WITHDRAWN) for a in attempts],
         )
         campaign.change({**_NO_STAMPS, **standing.stamps})
         campaign.change({"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)})
@@ -183,7 +177,7 @@ class Standings:
 
     def add_attempt(self, attempt: OutreachMessage) -> None:
         """Enter a new attempt into the ledger."""
-        draft: _Attempt = Draft(attempt)
+        draft: _Attempt = Draft(attempt, lifecycle.PER_ATTEMPT)
         self._new.append(draft)
         self._attempts[attempt.tenant_id, attempt.campaign_id].append(draft)
 
@@ -215,9 +209,9 @@ class Standings:
         by_tenant: dict[str, list[dict[str, Any]]] = {}
         for key, campaign in self._campaigns.items():
             before, changes = campaign.before, campaign.changes
-            for name, type_ in PUBLISHED.items() if changes else ():
-                if changes.get(name) is not None and getattr(before, name) is None:
-                    event = announcement(before, type_, changes[name], campaign["status"])
+            for name in [name for name in PUBLISHED if name in changes]:
+                if changes[name] is not None and getattr(before, name) is None:
+                    event = announcement(before, PUBLISHED[name], changes[name], campaign["status"])
                     by_tenant.setdefault(key[0], []).append(event)
         return by_tenant.items()
 
@@ -241,10 +235,7 @@ class Standings:
         return self._new[-1]
 
     def _note_on_attempt(self, key: Key, attempt: _Attempt, report: Noted, at: datetime, now: datetime) -> None:
-        stamps = _OF_ATTEMPT.of(attempt)
-        news = lifecycle.note(stamps, report.fact, at, lifecycle.PER_ATTEMPT)
-        if news is not stamps:
-            attempt.change(news)
+        attempt.stamp(lifecycle.note(attempt.stamps, report.fact, at, lifecycle.PER_ATTEMPT))
         if report.sendgrid_message_id and attempt["sendgrid_message_id"] is None:
             attempt.change({"sendgrid_message_id": report.sendgrid_message_id})
         if lifecycle.RULES[report.fact].evidence and self._proves(key, attempt, report.fact):
