@@ -43,7 +43,8 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
     An event is known by its content (``dedupe_key``) and, where it has one, by SendGrid's own event id.
     """
     ordered = sorted(new, key=attrgetter("tenant_id", "dedupe_key"))
-    return tx.bulk.insert_new(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in ordered])
+    # Providers do repeat themselves, but most batches hold nothing that is known.
+    return tx.bulk.insert_likely_new(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in ordered])
 
 
 def insert(tx: Transaction, new: Sequence[OutreachEvent]) -> None:
