@@ -6,6 +6,7 @@ they need when they run.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -36,11 +37,23 @@ class Root(TyperGroup):
             if type(error).__module__.startswith(("typer", "click")):
                 raise
             wants_json = bool({"--json", "--jsonl"} & set(ctx.obj or ()))
-            raise typer.Exit(int(failures.report(error, as_json=wants_json))) from None
+            code = failures.report(error, as_json=wants_json)
+            _let_go_of_stdout()
+            raise typer.Exit(int(code)) from None
 
     def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
         """Keep the arguments: an error wants to know whether a program or a person reads it."""
         return super().make_context(info_name, args, *rest, obj=tuple(args), **extra)
+
+
+def _let_go_of_stdout() -> None:
+    """Let what cannot be written, as to a full disk, go nowhere: the interpreter would try again and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 app = typer.Typer(
