@@ -79,17 +79,27 @@ def test_without_an_injected_clock_the_databases_time_is_used(repository: Outrea
         assert tx.now().utcoffset() == timedelta(0)
 
 
-def test_locking_an_address_makes_it_and_the_first_suppression_stays(repository: OutreachRepository) -> None:
+def test_locking_an_address_makes_it_and_the_strongest_suppression_stays(repository: OutreachRepository) -> None:
     key = (T, "owner@owners.test")
     now = datetime(2026, 3, 2, tzinfo=UTC)
     with repository.transaction() as tx:
         addresses.lock(tx, [key, key, (samples.OTHER_TENANT, "owner@owners.test")])
         addresses.suppress(tx, key, reason=SuppressionReason.UNSUBSCRIBE, source="link", at=now)
         addresses.suppress(tx, key, reason=SuppressionReason.BOUNCE, source="webhook", at=now + timedelta(days=1))
+        other = (samples.OTHER_TENANT, "bounced@owners.test")
+        addresses.lock(tx, [other])
+        addresses.suppress(tx, other, reason=SuppressionReason.BOUNCE, source="bounced", at=now)
+        addresses.suppress(
+            tx, other, reason=SuppressionReason.COMPLAINT, source="complained", at=now + timedelta(days=1)
+        )
     with repository.reading() as tx:
         found = addresses.get_many(tx, [key, (samples.OTHER_TENANT, "owner@owners.test")])
     assert found[key].suppression_reason is SuppressionReason.UNSUBSCRIBE
     assert found[key].suppressed_at == now
+    with repository.reading() as tx:
+        stronger = addresses.get_many(tx, [other])[other]
+    assert (stronger.suppression_reason, stronger.suppression_source) == (SuppressionReason.COMPLAINT, "complained")
+    assert stronger.suppressed_at == now
     assert found[samples.OTHER_TENANT, "owner@owners.test"].suppressed_at is None
 
 

@@ -38,6 +38,17 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
 
 
+#: From the weakest to the strongest. A stronger reason replaces a weaker one whichever came first, so that somebody who
+#: later clears an account's bounces does not clear a complaint with them.
+STRENGTH = (
+    SuppressionReason.INVALID,
+    SuppressionReason.BOUNCE,
+    SuppressionReason.MANUAL,
+    SuppressionReason.UNSUBSCRIBE,
+    SuppressionReason.COMPLAINT,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryEvent:
     """One provider event, normalised; `raw` keeps it as it came (made storable).

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.domain.events import SuppressionReason
+from orchestrator.domain.events import STRENGTH, SuppressionReason
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import addresses as table
 from orchestrator.repository.tables import column_names
@@ -70,11 +70,15 @@ def get_many(tx: Transaction, keys: Iterable[AddressKey]) -> dict[AddressKey, Ad
 
 
 def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, source: str, at: datetime) -> None:
-    """Never write to this address again; the first reason stays. The row must be locked."""
+    """Never write to this address again. The strongest reason stays, and the earliest time. The row must be locked."""
+    weaker = list(STRENGTH[: STRENGTH.index(reason)])
     statement = table.update().where(
-        table.c.tenant_id == key[0], table.c.address_key == key[1], table.c.suppressed_at.is_(None)
+        table.c.tenant_id == key[0],
+        table.c.address_key == key[1],
+        sa.or_(table.c.suppressed_at.is_(None), table.c.suppression_reason.in_(weaker)),
     )
-    tx.execute(statement.values(suppressed_at=at, suppression_reason=reason, suppression_source=source))
+    since = sa.func.coalesce(table.c.suppressed_at, sa.literal(at, table.c.suppressed_at.type))
+    tx.execute(statement.values(suppressed_at=since, suppression_reason=reason, suppression_source=source))
 
 
 def note_many_handed(tx: Transaction, keys: Iterable[AddressKey], at: datetime) -> None:

@@ -158,8 +158,9 @@ class _Source:
             return index, draft(self._tenant_id, item)
         except errors.OrchestratorError as error:
             return index, error
-        except (TypeError, AttributeError) as error:
-            return index, errors.ValidationError("item", f"must be a dict with property_record, … ({error})")
+        except (TypeError, AttributeError):
+            fields = "property_record, score_result and memo_url"
+            return index, errors.ValidationError("item", f"must be a dict with {fields}, not {type(item).__name__}")
 
 
 def _store(begin: Begin, tenant_id: str, chunk: Sequence[Drafted]) -> Stored:

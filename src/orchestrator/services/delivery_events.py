@@ -194,7 +194,7 @@ def _keep_aside(tx: Transaction, unknown: Sequence[tuple[Incoming, str]]) -> Non
             "tenant_id": getattr(event, "tenant_id", None),
             "kind": getattr(event, "kind", "malformed")[:80],
             "reason": reason[:500],
-            "event_data": event.raw,
+            "event_data": {"element": None} if event.raw is None else event.raw,  # a JSON null is no SQL NULL
             "received_at": now,
             "dedupe_key": event.dedupe_key,
         }

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.clock import new_id
 from orchestrator.domain.campaign import OutreachStatus
-from orchestrator.domain.events import Fact, SuppressionReason
+from orchestrator.domain.events import STRENGTH, Fact, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
 from orchestrator.repository.engine import by_tenant
@@ -137,14 +137,16 @@ def _suppress(
     tx: Transaction, reports: Sequence[Report], new: Iterable[int], locked: Mapping[int, Key], at: datetime
 ) -> dict[Key, str]:
     """Suppress the addresses that the `new` ones of `reports` say so of; return {address: reason}."""
-    reasons: dict[Key, str] = {}
+    strongest: dict[Key, tuple[SuppressionReason, str]] = {}
     for position in new:
         reason = reports[position].suppression
-        address = locked[position] if reason else None
-        if reason and address and address not in reasons:
-            reasons[address] = reason
-            addresses.suppress(tx, address, reason=reason, source=reports[position].event_type, at=at)
-    return reasons
+        if reason:
+            known = strongest.get(locked[position])
+            if known is None or STRENGTH.index(reason) > STRENGTH.index(known[0]):
+                strongest[locked[position]] = (reason, reports[position].event_type)
+    for address, (reason, source) in strongest.items():
+        addresses.suppress(tx, address, reason=reason, source=source, at=at)
+    return {address: str(reason) for address, (reason, _) in strongest.items()}
 
 
 def _times(reports: Sequence[Report], standings: Standings, now: datetime) -> dict[int, datetime]:
