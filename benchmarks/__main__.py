@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--n", type=_positive, help="rows (mails, events, campaigns) of each run")
     parser.add_argument("--database", choices=[*stores.KINDS, "both"], default="both")
     parser.add_argument("--repeat", type=_positive, default=3, help="runs of each case; the median counts (default 3)")
-    parser.add_argument("--concurrency", type=_positive, default=50, help="mails in flight in send (default 50)")
+    parser.add_argument("--concurrency", type=_positive, default=200, help="mails in flight in send (default 200)")
     parser.add_argument("--profile", action="store_true", help="print where this process spends its time, on stderr")
     return parser
 

@@ -46,7 +46,7 @@ def connected(database: Database) -> Iterator[Any]:
             yield connection
     else:
         with closing(sqlite3.connect(database.place)) as connection:
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA synchronous = FULL")
             yield connection
 
 
