@@ -81,13 +81,7 @@ def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, sou
     tx.execute(statement.values(suppressed_at=since, suppression_reason=reason, suppression_source=source))
 
 
-def note_many_handed(tx: Transaction, keys: Iterable[AddressKey], at: datetime) -> None:
+def note_handed(tx: Transaction, keys: Iterable[AddressKey], at: datetime) -> None:
     """Remember when mails to these addresses were last given to the network. The rows must be locked."""
     rows = [{"tenant_id": tenant_id, "address_key": key, "last_handed_at": at} for tenant_id, key in sorted(keys)]
     tx.bulk.update(table, ("tenant_id", "address_key"), rows)
-
-
-def note_handed(tx: Transaction, key: AddressKey, at: datetime) -> None:
-    """Remember when a mail to this address was last given to the network. The row must be locked."""
-    statement = table.update().where(table.c.tenant_id == key[0], table.c.address_key == key[1])
-    tx.execute(statement.values(last_handed_at=at))

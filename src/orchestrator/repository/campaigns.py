@@ -83,6 +83,12 @@ def lock_many(tx: Transaction, keys: Iterable[Key], *, records: bool = False) ->
     return dict(_found(tx, query, keys))
 
 
+def lock_due(tx: Transaction, keys: Iterable[Key], now: datetime) -> dict[Key, OutreachCampaign]:
+    """Lock those of `keys` that are still due, leaving out what somebody else is working on, and return them."""
+    due = sa.select(table).where(table.c.next_send_at.is_not(None), table.c.next_send_at <= now)
+    return dict(_found(tx, tx.dialect.locking(due.order_by(table.c.id), skip_locked=True), keys))
+
+
 def lock_lean(tx: Transaction, keys: Iterable[Key]) -> dict[Key, LeanCampaign]:
     """Lock like `lock_many`, and return only what facts are applied to."""
     query = tx.dialect.locking(_LEANEST.order_by(table.c.id))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
@@ -39,6 +40,25 @@ class LeanMessage(NamedTuple):
 
 _COLUMNS = column_names(table)
 _LEANEST = sa.select(*(table.c[name] for name in LeanMessage._fields[1:]))
+
+_HAND_MANY = {
+    True: """
+        UPDATE outreach_messages AS m
+        SET state = 'handed', handed_at = :now, lease_until = :lease_until, subject = new.subject, account = :account
+        FROM json_to_recordset(CAST(:attempts AS json)) AS new(tenant_id uuid, id uuid, lease_token text, subject text)
+        WHERE m.tenant_id = new.tenant_id AND m.id = new.id AND m.lease_token = new.lease_token
+          AND m.state = 'reserved'
+        RETURNING m.id""",
+    False: """
+        UPDATE outreach_messages
+        SET state = 'handed', handed_at = :now, lease_until = :lease_until, account = :account,
+            subject = json_extract(new.value, '$.subject')
+        FROM json_each(:attempts) AS new
+        WHERE tenant_id = json_extract(new.value, '$.tenant_id')
+          AND outreach_messages.id = json_extract(new.value, '$.id')
+          AND lease_token = json_extract(new.value, '$.lease_token') AND state = 'reserved'
+        RETURNING outreach_messages.id""",
+}
 
 
 def _message(row: sa.Row[Any]) -> OutreachMessage:
@@ -144,6 +164,30 @@ def hand(tx: Transaction, message: OutreachMessage, *, lease_until: datetime, su
         "account": account,
     }
     return tx.execute(statement.values(values)).rowcount == 1
+
+
+def hand_many(
+    tx: Transaction, attempts: Iterable[OutreachMessage], *, subjects: Mapping[str, str], until: datetime, account: str
+) -> set[str]:
+    """Mark reserved attempts as given to the network, where their lease is still ours; return the ids of those.
+
+    Args:
+        tx: The transaction, which has locked the addresses and the campaigns.
+        attempts: As they were claimed.
+        subjects: Subject by attempt id.
+        until: End of the new lease.
+        account: What they leave through.
+    """
+    rows = [
+        {"tenant_id": m.tenant_id, "id": m.id, "lease_token": m.lease_token, "subject": subjects[m.id]}
+        for m in attempts
+    ]
+    statement = sa.text(_HAND_MANY[tx.dialect.is_postgresql]).bindparams(
+        sa.bindparam("now", tx.now(), table.c.created_at.type),
+        sa.bindparam("lease_until", until, table.c.created_at.type),
+    )
+    result = tx.execute(statement, {"attempts": orjson.dumps(rows).decode(), "account": account})
+    return {str(id_) for id_ in result.scalars()}
 
 
 def take_back(tx: Transaction, message: OutreachMessage, *, lease_until: datetime) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.message import MessageState, OutgoingMail
-from orchestrator.repository import Transaction, addresses, campaigns, claims, messages
+from orchestrator.repository import Transaction, addresses, campaigns, messages
 from orchestrator.services import facts, ledger
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.services.standing import Standings
@@ -29,7 +29,7 @@ def claim_due(tx: Transaction, limit: int, after: str | None) -> Claimed:
     the suppressed out of the way; `hand` reads it again under the lock.
     """
     due = campaigns.due(tx, tx.now(), limit, after=after)
-    known = claims.lock_due(tx, due, tx.now())
+    known = campaigns.lock_due(tx, due, tx.now())
     standings = Standings(known, messages.of_campaigns(tx, known))
     gates = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in known.values()})
     decided: list[Claim | Answer] = []
@@ -58,10 +58,10 @@ def hand(tx: Transaction, window: Sequence[tuple[Claim, OutgoingMail]], account:
     allowed = [(claimed, mail) for claimed, mail in window if claimed.message.id not in answers]
     subjects = {claimed.message.id: mail.subject for claimed, mail in allowed}
     attempts = [claimed.message for claimed, _ in allowed]
-    handed = claims.hand(tx, attempts, subjects=subjects, until=tx.now() + ledger.LEASE, account=account)
+    handed = messages.hand_many(tx, attempts, subjects=subjects, until=tx.now() + ledger.LEASE, account=account)
     answers |= {message.id: ledger.WITHDRAWN for message in attempts if message.id not in handed}
     written_to = {(c.campaign.tenant_id, c.campaign.owner_address_key) for c, _ in allowed if c.message.id in handed}
-    addresses.note_many_handed(tx, written_to, tx.now())
+    addresses.note_handed(tx, written_to, tx.now())
     return answers
 
 

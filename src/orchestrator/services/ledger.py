@@ -117,7 +117,7 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     until = tx.now() + LEASE
     if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
         return WITHDRAWN
-    addresses.note_handed(tx, address_key, tx.now())
+    addresses.note_handed(tx, [address_key], tx.now())
     return None
 
 
