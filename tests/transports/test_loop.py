@@ -104,7 +104,7 @@ def test_its_own_thread_is_told_not_to_wait_for_itself() -> None:
     loop.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="not proven: a loop after a fork: this system cannot fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_starts_a_loop_of_its_own_and_leaves_the_parents_alone() -> None:
     loop = SenderLoop()

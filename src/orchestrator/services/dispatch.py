@@ -114,12 +114,16 @@ class Dispatcher:
         self._last_tenant = claimed.last_tenant
         words = Counter(suppressed=claimed.suppressed)
         if claimed.claims:
-            words += self._loop.run(self._send_round(claimed.claims, transport, concurrency))
+            words += self._send_round(claimed.claims, transport, concurrency)
         return +words
 
-    async def _send_round(self, claims: Sequence[Claim], transport: Transport, concurrency: int) -> Counter[str]:
-        sending = Round(self._begin, transport, self._compose_or_fail, concurrency, self._monotonic)
-        return await sending.run(claims)
+    def _send_round(self, claims: Sequence[Claim], transport: Transport, concurrency: int) -> Counter[str]:
+        sending = Round(self._begin, transport, self._compose_or_fail, concurrency, self._monotonic, self._pause)
+        try:
+            return self._loop.run(sending.run(claims))
+        except KeyboardInterrupt:
+            self._loop.run(sending.drain())  # whoever asks twice gets out at once
+            raise
 
     def _compose_or_fail(self, claimed: Claim) -> OutgoingMail | None:
         try:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 import structlog
@@ -32,6 +33,8 @@ Compose = Callable[[Claim], OutgoingMail | None]
 WINDOW = 50
 #: Outcomes written in one transaction.
 SETTLE_AT_ONCE = 100
+#: Seconds between attempts to write outcomes down; together well under a lease.
+SETTLE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 #: How long a mail that certainly was not sent waits before it is due again.
 REQUEUE_AFTER = timedelta(seconds=30)
 #: How long a mail waits when SendGrid refuses the whole account.
@@ -50,6 +53,7 @@ class Round:
         compose: Writes a claimed mail; None when it cannot be written and its campaign has failed.
         concurrency: Most mails in flight.
         monotonic: Seconds by a clock that is never set.
+        pause: Waits the given seconds before outcomes that could not be stored are stored again.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Round:
         compose: Compose,
         concurrency: int,
         monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -66,19 +71,37 @@ class Round:
         self._room = asyncio.Semaphore(concurrency)
         self._window = min(WINDOW, concurrency)
         self._monotonic = monotonic
+        self._pause = pause
         self._outcomes: asyncio.Queue[tuple[Claim, Outcome] | None] = asyncio.Queue()
         self._words: Counter[str] = Counter()
+        self._work: asyncio.Task[Counter[str]] | None = None
+        self._stopping = False
 
     async def run(self, claims: Sequence[Claim]) -> Counter[str]:
         """Send `claims`; return how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``.
 
         When it is cancelled, what is in flight is still settled, and what was not handed goes back into the queue.
         """
+        self._work = asyncio.create_task(self._send_all(claims))
+        try:
+            # A window must not be cut off between its hand-over and its POSTs: it would be doubted for ever.
+            return await asyncio.shield(self._work)
+        except asyncio.CancelledError:
+            await self.drain()
+            raise
+
+    async def drain(self) -> None:
+        """Hand nothing more over, and wait until what is in flight is settled and the rest is back in the queue."""
+        self._stopping = True
+        if self._work is not None:
+            await self._work
+
+    async def _send_all(self, claims: Sequence[Claim]) -> Counter[str]:
         waiting = iter(claims)
         posts: list[asyncio.Task[None]] = []
         settling = asyncio.create_task(self._settle_all())
         try:
-            while window := list(islice(waiting, self._window)):
+            while not self._stopping and (window := list(islice(waiting, self._window))):
                 posts += await self._hand_over(window)
         finally:
             await asyncio.gather(*posts)
@@ -137,19 +160,33 @@ class Round:
 
     def _settle(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> Counter[str]:
         accepted = [(claimed, outcome) for claimed, outcome in outcomes if isinstance(outcome, Accepted)]
-        words = Counter(sent=len(accepted))
-        try:
-            if accepted:
-                with self._begin() as tx:
-                    settle.accepted(tx, accepted)
-            for claimed, outcome in outcomes:
-                if not isinstance(outcome, Accepted):
-                    words[self._settle_unsent(claimed, outcome)] += 1
-        except errors.OrchestratorError as error:
-            # What was posted cannot be written down. Its lease ends, it is doubted, and SendGrid's events decide it.
-            log.error("outcomes could not be stored", action="send.unsettled", error=str(error), mails=len(outcomes))
-            return Counter(in_doubt=len(outcomes))
+        words: Counter[str] = Counter()
+        if accepted:
+            words[self._insist(lambda: self._settle_accepted(accepted))] += len(accepted)
+        for claimed, outcome in outcomes:
+            if not isinstance(outcome, Accepted):
+                words[self._insist(partial(self._settle_unsent, claimed, outcome))] += 1
         return words
+
+    def _insist(self, store: Callable[[], str]) -> str:
+        """Write outcomes down, again and again while the database is busy or away; return what became of the mails.
+
+        What is known must not be lost to a moment's trouble: nobody could tell later that a mail was not sent.
+        """
+        for pause in (*SETTLE_PAUSES, None):
+            try:
+                return store()
+            except errors.OrchestratorError as error:
+                log.error("outcomes could not be stored", action="send.unsettled", error=str(error), pause=pause)
+                if pause is None or not isinstance(error, errors.DatabaseUnreachable):
+                    break  # the lease ends, they are doubted, and SendGrid's events decide
+                self._pause(pause)
+        return "in_doubt"
+
+    def _settle_accepted(self, accepted: Sequence[tuple[Claim, Accepted]]) -> str:
+        with self._begin() as tx:
+            settle.accepted(tx, accepted)
+        return "sent"
 
     def _settle_unsent(self, claimed: Claim, outcome: NotSent | Rejected | Unknown) -> str:
         word = {NotSent: "requeued", Rejected: "failed", Unknown: "in_doubt"}[type(outcome)]
