@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from orchestrator import errors
 from orchestrator.domain.message import MessageState
-from orchestrator.repository import OutreachRepository, schema, tables
+from orchestrator.repository import OutreachRepository, messages, schema, tables
 from orchestrator.repository import engine as engines
 from tests import samples
 from tests.samples import facade
@@ -175,3 +177,40 @@ def test_the_schema_refuses_a_second_live_attempt(repository: OutreachRepository
     with pytest.raises(errors.UnstorableData):
         insert(3, MessageState.RESERVED)
     insert(3, MessageState.VOIDED)
+
+
+def test_an_older_database_keeps_its_rows(empty_dsn: str) -> None:
+    repository = OutreachRepository(empty_dsn)
+    engine = engines.connect(engines.resolve(empty_dsn))
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        values = {"t": samples.TENANT, "c": samples.new_uuid(), "m": samples.new_uuid(), "p": samples.new_uuid()}
+        connection.execute(
+            sa.text(
+                "INSERT INTO outreach_campaigns (id, tenant_id, property_id, owner_email, owner_address_key, status,"
+                " subject, memo_url, step, created_at, updated_at, property_record, score_result) VALUES (:c, :t, :p,"
+                " 'a@b.test', 'a@b.test', 'scheduled', 's', 'https://x.test', 1, '2026-03-02 00:00:00.000000',"
+                " '2026-03-02 00:00:00.000000', '{}', '{}')"
+            ),
+            values,
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO outreach_messages (id, tenant_id, campaign_id, step, attempt, state, created_at)"
+                " VALUES (:m, :t, :c, 1, 1, 'in_doubt', '2026-03-02 00:00:00.000000')"
+            ),
+            values,
+        )
+    engine.dispose()
+    assert repository.upgrade() == schema.HEAD
+    with repository.reading() as tx:
+        message = messages.get(tx, samples.TENANT, str(values["m"]))
+        row = tx.execute(sa.text("SELECT count(*) FROM outreach_campaigns")).scalar_one()
+    assert row == 1
+    assert message is not None
+    assert message.state is MessageState.IN_DOUBT
+    assert message.check_at is not None  # an attempt in doubt is looked at from now on
+    repository.close()

@@ -23,6 +23,8 @@ class MessageState(StrEnum):
     REJECTED = "rejected"
     #: It certainly did not go out.
     NOT_SENT = "not_sent"
+    #: It was in doubt, and strong evidence says that it never arrived; another attempt may take its place.
+    LOST = "lost"
     #: Withdrawn before it was handed: cancelled, opted out, held.
     VOIDED = "voided"
     #: A later attempt took its place by command; its facts up to "clicked" no longer count.
@@ -61,6 +63,10 @@ class OutreachMessage:
     clicked_at: datetime | None = None
     failed_at: datetime | None = None
     bounced_at: datetime | None = None
+    #: When the provider first reported about this mail.
+    reported_at: datetime | None = None
+    #: When an attempt in doubt is looked at next; None: never by itself.
+    check_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.events import STRENGTH, SuppressionReason
+from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import addresses as table
-from orchestrator.repository.tables import column_names
 
 #: (tenant_id, address_key)
 AddressKey = tuple[str, str]

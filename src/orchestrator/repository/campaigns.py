@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
+from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import campaigns as table
-from orchestrator.repository.tables import column_names
 
 #: (tenant_id, campaign_id)
 Key = tuple[str, str]

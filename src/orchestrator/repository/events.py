@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction
-from orchestrator.repository.tables import column_names
 from orchestrator.repository.tables import events as table
 from orchestrator.repository.tables import unmatched_events as unmatched
 

@@ -10,8 +10,8 @@ import orjson
 import sqlalchemy as sa
 
 from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
+from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction, by_tenant
-from orchestrator.repository.tables import column_names
 from orchestrator.repository.tables import messages as table
 
 #: (tenant_id, campaign_id)

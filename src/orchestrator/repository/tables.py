@@ -5,59 +5,11 @@ Every table carries ``tenant_id`` and leads its keys with it, so that the schema
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.message import LIVE_STATES, MessageState
-
-
-class UtcDateTime(sa.TypeDecorator[datetime]):
-    """Aware UTC datetimes: ``timestamptz`` on PostgreSQL; sortable UTC text on SQLite, which has no time type."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
-        # Not `process_result_value`: that is a second call for each of a dozen times per row, and most are NULL.
-        return _from_text if dialect.name == "sqlite" else _in_utc
-
-
-def _from_text(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
-
-
-def _in_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else value.astimezone(UTC)
-
-
-def uuid_type() -> sa.types.TypeEngine[str]:
-    """``uuid`` on PostgreSQL, readable 36-character text on SQLite; canonical text in Python."""
-    return sa.Uuid(as_uuid=False).with_variant(sa.String(36), "sqlite")  # type: ignore[return-value]
-
-
-def json_type() -> sa.types.TypeEngine[Any]:
-    """``jsonb`` on PostgreSQL, JSON text on SQLite; Python None is SQL NULL."""
-    return sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-
-
-def one_of(column: str, values: type[OutreachStatus] | type[MessageState], name: str) -> sa.CheckConstraint:
-    """The schema refuses what the enum does not know."""
-    return sa.CheckConstraint(f"{column} IN ({', '.join(repr(str(v)) for v in values)})", name=name)
-
-
-def column_names(table: sa.Table) -> tuple[str, ...]:
-    """Return the names of the table's columns as plain texts; SQLAlchemy's own are a subclass that JSON refuses."""
-    return tuple(str(column.name) for column in table.columns)
-
+from orchestrator.repository.columns import UtcDateTime, json_type, one_of, uuid_type
 
 metadata = sa.MetaData()
 _live = f"state IN ({', '.join(repr(str(s)) for s in LIVE_STATES)})"
@@ -148,6 +100,8 @@ messages = sa.Table(
     sa.Column("clicked_at", UtcDateTime),
     sa.Column("failed_at", UtcDateTime),
     sa.Column("bounced_at", UtcDateTime),
+    sa.Column("reported_at", UtcDateTime),
+    sa.Column("check_at", UtcDateTime),
     sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_messages"),
     sa.UniqueConstraint("tenant_id", "campaign_id", "step", "attempt", name="uq_outreach_messages_attempt"),
     sa.ForeignKeyConstraint(
@@ -179,6 +133,12 @@ sa.Index(
     messages.c.lease_until,
     postgresql_where=messages.c.lease_until.is_not(None),
     sqlite_where=messages.c.lease_until.is_not(None),
+)
+sa.Index(
+    "ix_outreach_messages_check",
+    messages.c.check_at,
+    postgresql_where=messages.c.check_at.is_not(None),
+    sqlite_where=messages.c.check_at.is_not(None),
 )
 
 addresses = sa.Table(
@@ -279,4 +239,55 @@ instance = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# What all workers that send through one SendGrid account share: one row is exact across processes.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("next_free_at", UtcDateTime),
+    sa.Column("not_before", UtcDateTime),
+    sa.Column("paused_at", UtcDateTime),
+    sa.Column("pause_kind", sa.String(16)),
+    sa.Column("pause_reason", sa.Text),
+    sa.Column("probe_at", UtcDateTime),
+    sa.Column("reported_through", UtcDateTime),
+    sa.PrimaryKeyConstraint("account", name="pk_accounts"),
+    sa.CheckConstraint(
+        "(paused_at IS NULL) = (pause_kind IS NULL) AND (paused_at IS NULL) = (pause_reason IS NULL)",
+        name="ck_accounts_pause_has_reason",
+    ),
+    postgresql_with={"fillfactor": "50"},
+)
+
+# What was decided for one tenant; most have no row.
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("paused_at", UtcDateTime),
+    sa.Column("pause_reason", sa.Text),
+    sa.Column("missed_policy", sa.String(8)),
+    sa.Column("missed_after", sa.Integer),
+    sa.PrimaryKeyConstraint("tenant_id", name="pk_tenants"),
+    sa.CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="ck_tenants_pause_has_reason"),
+    sa.CheckConstraint("missed_policy IN ('send', 'skip', 'hold')", name="ck_tenants_missed_policy"),
+    sa.CheckConstraint("missed_after >= 0", name="ck_tenants_missed_after"),
+)
+
+# Heartbeats of the processes that work on this database.
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("version", sa.String, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("sent", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("id", name="pk_workers"),
 )
