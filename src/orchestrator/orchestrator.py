@@ -8,10 +8,11 @@ from typing import Any, Self
 
 from orchestrator import bootstrap, contracts, errors, settings
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
+from orchestrator.operations import Operations
 from orchestrator.publishers.base import Publisher
 from orchestrator.repository import OutreachRepository, campaigns, events
 from orchestrator.services import campaigns as creating
-from orchestrator.services import commands, health, replies, statistics
+from orchestrator.services import commands, replies, statistics
 from orchestrator.services.campaigns import Created
 from orchestrator.services.delivery_events import Receipt
 from orchestrator.services.health import Check
@@ -54,6 +55,8 @@ class OutreachOrchestrator:
         self._owns_repository = repository is None
         self.repository = repository or OutreachRepository(configured.dsn)
         self.services = bootstrap.Services(configured, self.repository, parts or bootstrap.Parts())
+        #: What people do who run the product: look, pause, resolve.
+        self.operations = Operations(self.services)
 
     def __enter__(self) -> Self:
         return self
@@ -97,16 +100,9 @@ class OutreachOrchestrator:
         Raises:
             ValidationError: A field is missing or wrong (a ValueError that names it); nothing was stored.
         """
-        item = {
-            "property_record": property_record,
-            "score_result": score_result,
-            "memo_url": memo_url,
-            "scheduled_at": scheduled_at,
-            "batch": batch,
-            "context": context,
-        }
-        tenant = contracts.parse_id("tenant_id", tenant_id)
-        return creating.create_one(self.services.begin, tenant, item)
+        item = {"property_record": property_record, "score_result": score_result, "memo_url": memo_url}
+        item |= {"scheduled_at": scheduled_at, "batch": batch, "context": context}
+        return creating.create_one(self.services.begin, contracts.parse_id("tenant_id", tenant_id), item)
 
     def create_campaigns(self, tenant_id: Any, items: Iterable[Mapping[str, Any]]) -> Iterator[Created]:
         """Create many campaigns; lazily, in order, with one result per item, each after its commit.
@@ -118,8 +114,8 @@ class OutreachOrchestrator:
         Yields:
             A `Created` with the campaign, or with the error of this item and its index; a bad item stops nothing.
         """
-        services, tenant = self.services, contracts.parse_id("tenant_id", tenant_id)
-        return creating.create_many(services.repository.transaction, tenant, items, services.subscribers.notify)
+        tenant, notify = contracts.parse_id("tenant_id", tenant_id), self.services.subscribers.notify
+        return creating.create_many(self.repository.transaction, tenant, items, notify)
 
     # Sending
 
@@ -290,7 +286,7 @@ class OutreachOrchestrator:
 
     def check_ready(self) -> list[Check]:
         """Say whether this installation can work: the database answers, and its schema is current."""
-        return health.check(self.repository)
+        return self.operations.check_ready()
 
     def _ingest(self, data: list[Any]) -> Receipt:
         normalised = [sendgrid.normalise(event, opt_out_prefix=self.services.opt_out_prefix) for event in data]
