@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "orchestrator"
 SPECIMEN = "specimen"
 LAYERS = [
-    *("cli", "app", "api", "engines", "orchestrator", "bootstrap", "services"),
+    *("cli", "app", "api", "engines", "orchestrator", "operations", "bootstrap", "services"),
     *("repository", "rendering", "transports", "webhooks", "publishers", "contracts", "domain"),
     *("settings", "tokens", "clock", "errors", "sandbox"),
 ]
