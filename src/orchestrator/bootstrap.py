@@ -35,6 +35,10 @@ class Parts:
     transport: Transport | None = None
     clock: Clock | None = None
     pause: Callable[[float], object] = time.sleep
+    #: Seconds by a clock that is never set.
+    monotonic: Callable[[], float] = time.monotonic
+    #: Called with the name of each step of sending; for those who prove what a crash at that step leaves behind.
+    reached: Callable[[str], object] = lambda _: None
 
 
 class Services:
@@ -101,7 +105,16 @@ class Services:
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.begin, lambda: self.transport, self.loop, self.composer, self._parts.pause)
+        parts = self._parts
+        return Dispatcher(
+            self.begin,
+            lambda: self.transport,
+            self.loop,
+            self.composer,
+            pause=parts.pause,
+            monotonic=parts.monotonic,
+            reached=parts.reached,
+        )
 
     @cached_property
     def delivery_events(self) -> DeliveryEvents:

@@ -147,13 +147,15 @@ class OutreachOrchestrator:
         result = {"status": answer.status, "message_id": answer.message_id, "campaign_id": key[1]}
         return result | ({"reason": answer.reason} if answer.reason else {})
 
-    def send_due(self, limit: int = 500, concurrency: int = 200) -> dict[str, int]:
-        """Send up to `limit` campaigns that are due, of all tenants in turn; for cron jobs and simple loops.
+    def send_due(
+        self, limit: int = 500, concurrency: int = 200, stop: Callable[[], bool] | None = None
+    ) -> dict[str, int]:
+        """Send up to `limit` campaigns that are due, of all tenants in turn, or until `stop` says so; for cron jobs.
 
         Returns how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed`` or ``requeued``.
         """
         most, at_once = contracts.parse_count("limit", limit), contracts.parse_count("concurrency", concurrency)
-        return dict(self.services.dispatcher.send_due(most, at_once))
+        return dict(self.services.dispatcher.send_due(most, at_once, stop))
 
     # Commands
 

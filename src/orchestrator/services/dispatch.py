@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 Begin = Callable[[], AbstractContextManager[Transaction]]
 Key = tuple[str, str]
 
+#: Campaigns claimed in one transaction.
+CLAIM_AT_ONCE = 500
 #: How long `send` goes on trying a mail that certainly was not sent, in seconds.
 RETRY_BUDGET = 30.0
 
@@ -40,6 +42,7 @@ class Dispatcher:
         composer: Writes the mails.
         pause: Waits the given seconds between tries.
         monotonic: Seconds by a clock that is never set.
+        reached: Called with the name of each step of a mail, in the order they stand in docs/sending.md.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Dispatcher:
         composer: Composer,
         pause: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        reached: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -57,6 +61,7 @@ class Dispatcher:
         self._composer = composer
         self._pause = pause
         self._monotonic = monotonic
+        self._reached = reached
         self._last_tenant: str | None = None
 
     def send(self, key: Key, replacements: Replacements | None = None) -> Answer:
@@ -78,6 +83,7 @@ class Dispatcher:
         if isinstance(claimed, Answer):
             return claimed
         mail = self._compose(claimed, replacements or Replacements())
+        self._reached("composed")
         deadline = self._monotonic() + RETRY_BUDGET
         tries = 0
         while True:
@@ -95,8 +101,16 @@ class Dispatcher:
                 return self._look(claimed)
             self._pause(wait)
 
-    def send_due(self, limit: int = 500, concurrency: int = 200) -> Counter[str]:
+    def send_due(
+        self, limit: int = 500, concurrency: int = 200, stop: Callable[[], bool] | None = None
+    ) -> Counter[str]:
         """Send up to `limit` campaigns that are due, `concurrency` at a time; the unsent go back into the queue.
+
+        Args:
+            limit: Most campaigns claimed.
+            concurrency: Most mails on their way at the same time.
+            stop: Asked again and again; as soon as it says True nothing more is claimed or handed over, and what is
+                on its way is waited for.
 
         Returns:
             How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``.
@@ -109,16 +123,25 @@ class Dispatcher:
             recovered = ledger.recover(tx)
         if any(recovered):
             log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
-        with self._begin() as tx:
-            claimed = batch.claim_due(tx, limit, self._last_tenant)
-        self._last_tenant = claimed.last_tenant
-        words = Counter(suppressed=claimed.suppressed)
-        if claimed.claims:
-            words += self._send_round(claimed.claims, transport, concurrency)
+        words: Counter[str] = Counter()
+        left = limit
+        while left > 0 and not (stop and stop()):
+            with self._begin() as tx:
+                claimed = batch.claim_due(tx, min(left, CLAIM_AT_ONCE), self._last_tenant)
+            self._last_tenant = claimed.last_tenant
+            self._reached("claimed")
+            words["suppressed"] += claimed.suppressed
+            if claimed.claims:
+                words += self._send_round(claimed.claims, transport, concurrency)
+            left -= len(claimed.claims)
+            if not claimed.claims and not claimed.suppressed:
+                break
         return +words
 
     def _send_round(self, claims: Sequence[Claim], transport: Transport, concurrency: int) -> Counter[str]:
-        sending = Round(self._begin, transport, self._compose_or_fail, concurrency, self._monotonic, self._pause)
+        sending = Round(
+            self._begin, transport, self._compose_or_fail, concurrency, self._monotonic, self._pause, self._reached
+        )
         try:
             return self._loop.run(sending.run(claims))
         except KeyboardInterrupt:
@@ -140,6 +163,7 @@ class Dispatcher:
     def _claim(self, key: Key, *, due_only: bool) -> Claim | Answer:
         with self._begin() as tx:
             claimed = ledger.claim(tx, key, due_only=due_only)
+        self._reached("claimed")
         return _undoubted(claimed, key[1]) if isinstance(claimed, Answer) else claimed
 
     def _compose(self, claimed: Claim, replacements: Replacements) -> OutgoingMail:
@@ -169,6 +193,8 @@ class Dispatcher:
         latest = self._monotonic() + LATEST_START
         with self._begin() as tx:
             refusal = ledger.hand(tx, claimed, mail, transport.account)
+            self._reached("handing")
+        self._reached("handed")
         return refusal or self._loop.run(self._post(mail, transport, latest))
 
     def _take_back(self, claimed: Claim) -> bool:
@@ -179,7 +205,10 @@ class Dispatcher:
     async def _post(self, mail: OutgoingMail, transport: Transport, latest: float) -> Outcome:
         if self._monotonic() > latest:
             return NotSent("this process stood still for so long that others may think it dead")
-        return await transport.post(mail)
+        self._reached("posting")
+        outcome = await transport.post(mail)
+        self._reached("posted")
+        return outcome
 
     def _settle(self, claimed: Claim, outcome: Outcome) -> Answer:
         """Write the outcome down and answer, or raise what it means."""
@@ -187,12 +216,16 @@ class Dispatcher:
         if isinstance(outcome, Accepted):
             with self._begin() as tx:
                 settle.accepted(tx, [(claimed, outcome)])
+                self._reached("settling")
+            self._reached("settled")
             return Answer("sent", outcome.message_id)
         with self._begin() as tx:
             if isinstance(outcome, Unknown):
                 ours = settle.unknown(tx, claimed, outcome)
             else:
                 ours = settle.failed(tx, claimed, outcome)
+            self._reached("settling")
+        self._reached("settled")
         if not ours:  # a webhook was faster: it has proved that the mail was accepted
             return self._look(claimed)
         log.error("mail failed", action="send.failed", message_id=message.id, reason=outcome.reason)

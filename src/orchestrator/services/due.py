@@ -54,6 +54,7 @@ class Round:
         concurrency: Most mails in flight.
         monotonic: Seconds by a clock that is never set.
         pause: Waits the given seconds before outcomes that could not be stored are stored again.
+        reached: Called with the name of each step.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Round:
         concurrency: int,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] = time.sleep,
+        reached: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -72,6 +74,7 @@ class Round:
         self._window = min(WINDOW, concurrency)
         self._monotonic = monotonic
         self._pause = pause
+        self._reached = reached
         self._outcomes: asyncio.Queue[tuple[Claim, Outcome] | None] = asyncio.Queue()
         self._words: Counter[str] = Counter()
         self._work: asyncio.Task[Counter[str]] | None = None
@@ -128,11 +131,16 @@ class Round:
 
     def _compose_all(self, window: Sequence[Claim]) -> list[tuple[Claim, OutgoingMail]]:
         composed = ((claimed, self._compose(claimed)) for claimed in window)
-        return [(claimed, mail) for claimed, mail in composed if mail is not None]
+        mails = [(claimed, mail) for claimed, mail in composed if mail is not None]
+        self._reached("composed")
+        return mails
 
     def _hand(self, mails: Sequence[tuple[Claim, OutgoingMail]]) -> dict[str, ledger.Answer]:
         with self._begin() as tx:
-            return batch.hand(tx, mails, self._transport.account)
+            refused = batch.hand(tx, mails, self._transport.account)
+            self._reached("handing")
+        self._reached("handed")
+        return refused
 
     async def _post(self, claimed: Claim, mail: OutgoingMail, latest: float) -> None:
         outcome: Outcome
@@ -140,7 +148,9 @@ class Round:
             if self._monotonic() > latest:
                 outcome = NotSent("this process stood still for so long that others may think it dead")
             else:
+                self._reached("posting")
                 outcome = await self._transport.post(mail)
+                self._reached("posted")
         except Exception as error:  # a transport's defect: nobody knows how far it came
             outcome = Unknown(f"the transport failed: {type(error).__name__}: {error}")
         finally:
@@ -186,6 +196,8 @@ class Round:
     def _settle_accepted(self, accepted: Sequence[tuple[Claim, Accepted]]) -> str:
         with self._begin() as tx:
             settle.accepted(tx, accepted)
+            self._reached("settling")
+        self._reached("settled")
         return "sent"
 
     def _settle_unsent(self, claimed: Claim, outcome: NotSent | Rejected | Unknown) -> str:
@@ -202,6 +214,8 @@ class Round:
                 word = word if settle.unknown(tx, claimed, outcome) else "sent"
             elif not settle.failed(tx, claimed, outcome):
                 word = "sent"
+            self._reached("settling")
+        self._reached("settled")
         return word
 
     def _give_back(self, left: Sequence[Claim]) -> None:
