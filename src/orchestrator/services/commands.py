@@ -38,7 +38,7 @@ def cancel(begin: Begin, key: Key) -> OutreachCampaign:
             standings.withdraw_reserved(key)
             standings.change(key, status=OutreachStatus.CANCELLED, next_send_at=None)
             standings.restand(key)
-            standings.history.append((key, "cancelled"))
+            standings.tell(key, "cancelled")
             facts.write(tx, standings)
         return standings.campaign(key)
 
@@ -111,7 +111,7 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
             standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
         if "owner_address_key" in columns:
             _obey_address(tx, standings, key, suppressed)
-        standings.history.append((key, "updated"))
+        standings.tell(key, "updated")
         facts.write(tx, standings)
         return standings.campaign(key)
 
@@ -166,7 +166,7 @@ def _make_due(tx: Transaction, standings: Standings, key: Key, at: datetime, wha
     standings.withdraw_reserved(key)
     standings.change(key, status=OutreachStatus.SCHEDULED, last_error=None)
     standings.requeue(key, at)
-    standings.history.append((key, what))
+    standings.tell(key, what)
 
 
 def _withdraw_failed(standings: Standings, key: Key) -> None:

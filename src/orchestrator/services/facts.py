@@ -96,7 +96,7 @@ def write(tx: Transaction, standings: Standings) -> None:
     """Write what changed in `standings`: attempts, campaigns, history, outbox and, last, the counters."""
     messages.write(tx, standings.message_changes(), standings.new_attempts())
     campaigns.update(tx, standings.campaign_changes())
-    events.insert_new(tx, [_history(tx, key, what) for key, what in standings.history])
+    events.insert_new(tx, [_history(tx, *told) for told in standings.history])
     for tenant_id, published in standings.published():
         outbox.add(tx, tenant_id, published)
     statistics.count(tx, standings.count_changes())

@@ -203,7 +203,7 @@ def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage) -> 
     # The token stays: should its holder be alive after all and know what happened, that truth ends the doubt.
     standings.change_attempt(key, message.id, state=MessageState.IN_DOUBT, error=reason, lease_until=None)
     standings.change(key, last_error=reason)
-    standings.history.append((key, "in_doubt"))
+    standings.tell(key, "in_doubt", reason=reason)
 
 
 def _refuse(tx: Transaction, standings: Standings, key: Key, reason: str) -> Answer:

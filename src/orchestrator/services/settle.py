@@ -58,7 +58,7 @@ def unknown(tx: Transaction, claimed: Claim, outcome: Unknown) -> bool:
     if not messages.release(tx, claimed.message, MessageState.IN_DOUBT, outcome.reason):
         return False
     standings.change(key, last_error=outcome.reason)
-    standings.history.append((key, "in_doubt"))
+    standings.tell(key, "in_doubt", reason=outcome.reason)
     facts.write(tx, standings)
     return True
 

@@ -62,8 +62,8 @@ class Standings:
             key: [Draft(m, lifecycle.PER_ATTEMPT) for m in attempts.get(key, ())] for key in known
         }
         self._new: list[_Attempt] = []
-        #: (campaign, event type) of changes that are no provider's report.
-        self.history: list[tuple[Key, str]] = []
+        #: (campaign, event type, data) of changes that are no provider's report.
+        self.history: list[tuple[Key, str, dict[str, Any]]] = []
 
     def __contains__(self, key: Key) -> bool:
         return key in self._campaigns
@@ -159,11 +159,15 @@ class Standings:
             self.change(
                 key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
             )
-            self.history.append((key, "suppressed"))
+            self.tell(key, "suppressed", reason=reason)
 
     def change(self, key: Key, **columns: Any) -> None:
         """Change columns of a campaign by command."""
         self._campaigns[key].change(columns)
+
+    def tell(self, key: Key, what: str, **data: Any) -> None:
+        """Enter into a campaign's history that `what` happened by our own doing; None leaves a datum out."""
+        self.history.append((key, what, {name: value for name, value in data.items() if value is not None}))
 
     def change_attempt(self, key: Key, message_id: str, **columns: Any) -> None:
         """Change columns of one attempt."""
