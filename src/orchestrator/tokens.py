@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from uuid import UUID
 
 import itsdangerous
@@ -25,6 +27,7 @@ _MAC_BYTES = 10
 _UUID_BYTES = 16
 _LONGEST_TOKEN = 2048
 _UUID_TAG = 255  # any smaller tag is the length of a text
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FORGED = "This token was not made by us, or it was damaged on its way."
 
 
@@ -45,6 +48,8 @@ class Signer:
                 fix="Set OUTREACH_SECRET_KEY to a long random text, or leave it unset to have one made.",
             )
         self._keys = tuple(keys)
+        # Our purposes are few, and deriving a key for one costs as much as the signature itself.
+        self._signer = lru_cache(maxsize=16)(self._made_signer)
 
     def __repr__(self) -> str:
         return f"Signer({len(self._keys)} keys)"
@@ -113,19 +118,16 @@ class Signer:
             raise errors.TokenError(_FORGED)
         return tuple(str(UUID(bytes=packed[at : at + _UUID_BYTES])) for at in range(0, size, _UUID_BYTES))
 
-    def _signer(self, purpose: str) -> itsdangerous.Signer:
-        # itsdangerous signs with the last key of its list.
-        return itsdangerous.Signer(
-            list(reversed(self._keys)), salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256
-        )
+    def _made_signer(self, purpose: str) -> itsdangerous.Signer:
+        # What itsdangerous calls "hmac" derivation, with the purpose as salt. It signs with the last key of its list.
+        salt = purpose.encode()
+        derived = [hmac.digest(key.encode(), salt, "sha256") for key in reversed(self._keys)]
+        return itsdangerous.Signer(derived, key_derivation="none", digest_method=hashlib.sha256)
 
 
 def _packed(part: str) -> bytes:
-    try:
-        if str(UUID(part)) == part:
-            return bytes([_UUID_TAG]) + UUID(part).bytes
-    except ValueError:
-        pass
+    if _CANONICAL_UUID.fullmatch(part):
+        return bytes((_UUID_TAG,)) + bytes.fromhex(part.replace("-", ""))
     raw = part.encode()
     if len(raw) >= _UUID_TAG:
         raise errors.ValidationError("parts", f"a part of a token holds at most 254 bytes, this one {len(raw)}")

@@ -16,6 +16,10 @@ _SEVERAL = re.compile(
     r"&|\+|;|/|%|\band\b|\bor\b|\bet\s?(?:al|ux|vir)\b|\bh/?w\b|\bjt(?:rs|wros)?\b|\bjoint\b|\btenants\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
+_ORGANISATION_WORD = re.compile(r"[a-z/]+")
+_INITIALS = re.compile(r"\b(?:[a-z]\.){2,}")
+_STRUCTURES_HEADERS = re.compile(r"""[",;:<>()\[\]@\\]+""")
+_BELIEVED_AFTER_COMMA = names.GIVEN | names.GIVEN_OR_OTHER
 _NO_SURNAMES = names.SUFFIXES | names.SECOND_HALVES | names.PLACES
 _NAME_LIMIT = 100
 
@@ -57,14 +61,15 @@ def display_name(owner_name: str | None) -> str | None:
 
     At most 100 characters; None when nothing is left.
     """
-    name = text.header_line(re.sub(r"""[",;:<>()\[\]@\\]+""", " ", owner_name or ""))
+    name = text.header_line(_STRUCTURES_HEADERS.sub(" ", owner_name or ""))
     return text.shortened(text.one_line(name), _NAME_LIMIT) or None
 
 
 def _doubt(name: str) -> str | None:
     """Why a name is not, or not surely, that of one person."""
-    words = {word.strip(".,'") for word in name.casefold().split()} | set(re.findall(r"[a-z/]+", name.casefold()))
-    if words & names.NO_PERSON or re.search(r"\b(?:[a-z]\.){2,}", name.casefold()):
+    folded = name.casefold()
+    words = {word.strip(".,'") for word in folded.split()}.union(_ORGANISATION_WORD.findall(folded))
+    if not words.isdisjoint(names.NO_PERSON) or _INITIALS.search(folded):
         return "the owner looks like an organisation, a trust or an estate"
     if _SEVERAL.search(name):
         return "the record names more than one owner"
@@ -79,7 +84,7 @@ def _given_after_comma(rest: str) -> str | None:
     if more and _folded(more) not in names.SUFFIXES:
         return None
     words = [word for word in first.split() if _folded(word) not in names.SUFFIXES]
-    if not words or _folded(words[0]) not in names.GIVEN | names.GIVEN_OR_OTHER:
+    if not words or _folded(words[0]) not in _BELIEVED_AFTER_COMMA:
         return None
     if len(words) > 1 and _folded(words[1]) in names.SECOND_HALVES:
         return None
@@ -100,7 +105,10 @@ def _given_in_front(name: str) -> str | None:
 
 def _folded(word: str) -> str:
     """``JOSÉ.`` as ``jose``."""
-    plain = unicodedata.normalize("NFKD", word.strip(" ."))
+    plain = word.strip(" .")
+    if plain.isascii():
+        return plain.lower()
+    plain = unicodedata.normalize("NFKD", plain)
     return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -115,7 +116,7 @@ def variables(content: MailContent) -> dict[str, Any]:
         "memo_url": content.memo_url,
         "memo_is_pdf": urlsplit(content.memo_url).path.lower().endswith(".pdf"),
         "unsubscribe_url": content.unsubscribe_url,
-        "brand": brand(content.branding),
+        "brand": dict(brand(content.branding)),
         "color": palette(content.branding.color),
         "property_record": record,
         "score_result": result,
@@ -163,6 +164,7 @@ def top_reasons(reasons: Any) -> list[ReasonLine]:
     return lines
 
 
+@lru_cache(maxsize=64)
 def brand(branding: Branding) -> dict[str, Any]:
     """The sender in clean pieces; company and sender name stand in for each other, a missing piece is empty."""
     company, sender = _text(branding.company_name), _text(branding.from_name)

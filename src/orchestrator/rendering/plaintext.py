@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 WIDTH = 78  # RFC 5322 §2.1.1
 #: ``  + For      `` or ``  * ``: what continues such a line stands under its text, not under its mark.
@@ -20,12 +21,15 @@ def wrapped(text: str) -> str:
     for line in text.split("\n"):
         if len(line) > WIDTH:
             lines += _broken(line)
+        elif line[-1:].isspace() and line != "-- ":
+            lines.append(line.rstrip())
         else:
-            lines.append(line if line == "-- " else line.rstrip())
+            lines.append(line)
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip("\n") + "\n"
 
 
-def _broken(line: str) -> list[str]:
+@lru_cache(maxsize=256)  # most long lines are the template's own, the same in every mail
+def _broken(line: str) -> tuple[str, ...]:
     hanging = _HANGING.match(line)
     start = hanging.end() if hanging else 0
     indent, out = " " * start, []
@@ -37,7 +41,7 @@ def _broken(line: str) -> list[str]:
         out.append(line[:cut].rstrip())
         rest = line[cut:].lstrip()
         line = indent + rest if rest else ""
-    return [*out, line] if line else out
+    return (*out, line) if line else tuple(out)
 
 
 def _end_of_word(line: str, start: int) -> int:

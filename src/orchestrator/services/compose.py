@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 from orchestrator import errors, rendering
 from orchestrator.domain.campaign import OutreachCampaign
@@ -15,6 +14,7 @@ from orchestrator.rendering import Branding, MailContent, RenderedMail
 from orchestrator.tokens import Signer
 
 CATEGORY = "outreach"
+_CATEGORIES = (CATEGORY,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,16 @@ class Replacements:
 
     property_record: dict[str, Any] | None = None
     score_result: dict[str, Any] | None = None
+
+
+_NOTHING_REPLACED = Replacements()
+
+
+class _OptOut(NamedTuple):
+    """One mail's opt-out: the link in its text; the headers of RFC 2369 and, where we can be posted to, of RFC 8058."""
+
+    url: str
+    headers: dict[str, str]
 
 
 class Composer:
@@ -68,7 +78,8 @@ class Composer:
         """
         from_email = self.require_sender()
         token = self._signer().sign("unsubscribe", (campaign.tenant_id, campaign.id, message_id))
-        mail = self._render(campaign, self._opt_out_url(token), replacements or Replacements())
+        opt_out = self._opt_out(token)
+        mail = self._render(campaign, opt_out.url, replacements or _NOTHING_REPLACED)
         return OutgoingMail(
             message_id=message_id,
             campaign_id=campaign.id,
@@ -81,13 +92,13 @@ class Composer:
             subject=mail.subject,
             text=mail.text,
             html=mail.html,
-            headers=self._opt_out_headers(token),
-            categories=(CATEGORY,),
+            headers=opt_out.headers,
+            categories=_CATEGORIES,
         )
 
     def preview(self, campaign: OutreachCampaign) -> RenderedMail:
         """Render `campaign`'s mail as it would go out now, but with an opt-out link that opts nobody out."""
-        return self._render(campaign, f"{self._sender.base_url or 'https://example.com'}/u/preview", Replacements())
+        return self._render(campaign, f"{self._sender.base_url or 'https://example.com'}/u/preview", _NOTHING_REPLACED)
 
     def _render(
         self,
@@ -106,17 +117,11 @@ class Composer:
         )
         return self._renderer.render(content)
 
-    def _opt_out_url(self, token: str) -> str:
-        return f"{self._sender.base_url}/u/{token}" if self._sender.base_url else self._opt_out_mailto(token)
-
-    def _opt_out_mailto(self, token: str) -> str:
-        return f"mailto:{self._sender.from_email}?subject={quote(f'unsubscribe {token}')}"
-
-    def _opt_out_headers(self, token: str) -> dict[str, str]:
-        """Return the headers of RFC 2369 and, when we have an address to post to, of RFC 8058."""
+    def _opt_out(self, token: str) -> _OptOut:
+        # A token holds only characters that a URL takes as they are.
+        mailto = f"mailto:{self._sender.from_email}?subject=unsubscribe%20{token}"
         if not self._sender.base_url:
-            return {"List-Unsubscribe": f"<{self._opt_out_mailto(token)}>"}
-        return {
-            "List-Unsubscribe": f"<{self._opt_out_url(token)}>, <{self._opt_out_mailto(token)}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        }
+            return _OptOut(mailto, {"List-Unsubscribe": f"<{mailto}>"})
+        url = f"{self._sender.base_url}/u/{token}"
+        one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        return _OptOut(url, {"List-Unsubscribe": f"<{url}>, <{mailto}>", **one_click})

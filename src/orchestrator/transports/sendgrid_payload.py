@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -25,6 +26,9 @@ RESERVED_HEADERS = frozenset(
         "bcc",
     }
 )
+
+#: Printable ASCII without the colon (RFC 5322 §2.2).
+_HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 #: Opens and HTML clicks are tracked. Links in the text part are not rewritten: people read them. SendGrid's own
 #: unsubscribe footer is switched off in so many words, because an account's default may be on and the mail has its own.
@@ -85,7 +89,9 @@ def _display_name(name: str) -> str:
 
 def _one_line(text: str) -> str:
     """Replace control characters, line separators and lone surrogates by spaces, then squeeze the spaces."""
-    return " ".join("".join(" " if _breaks(char) else char for char in text).split())
+    if not text.isprintable():
+        text = "".join(" " if _breaks(char) else char for char in text)
+    return " ".join(text.split())
 
 
 def _breaks(char: str) -> bool:
@@ -97,8 +103,8 @@ def _header(name: str, value: str) -> str:
         raise errors.ValidationError(
             f"headers.{name}", "SendGrid sets this header itself and refuses it", fix="Leave this header out."
         )
-    if not name or ":" in name or not all("!" <= char <= "~" for char in name):
+    if not _HEADER_NAME.fullmatch(name):
         raise errors.ValidationError(f"headers.{name!r}", "a header name is printable ASCII without space or colon")
-    if any(_breaks(char) for char in value):
+    if not value.isprintable() and any(_breaks(char) for char in value):
         raise errors.ValidationError(f"headers.{name}", "a header value is one line without control characters")
     return value
