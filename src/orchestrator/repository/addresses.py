@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 import sqlalchemy as sa
 
 from orchestrator.domain.events import STRENGTH, SuppressionReason
@@ -32,7 +33,31 @@ class Address:
     soft_bounces: int = 0
 
 
+class Gate(NamedTuple):
+    """What is in the way of a mail to an address: why it is suppressed, why it is held; None where nothing is."""
+
+    suppression: str | None
+    hold: str | None
+
+
 _COLUMNS = column_names(table)
+_NEW_ADDRESSES = {
+    True: """
+        SELECT tenant_id, address_key, CAST(:now AS timestamptz), 0
+        FROM json_to_recordset(CAST(:keys AS json)) AS r(tenant_id uuid, address_key text)
+        ORDER BY tenant_id, address_key""",
+    False: """
+        SELECT value->>'tenant_id', value->>'address_key', :now, 0 FROM json_each(:keys) WHERE true""",
+}
+_LOCK_TO_WRITE = {
+    is_postgresql: f"""
+        INSERT INTO addresses (tenant_id, address_key, last_handed_at, soft_bounces) {source}
+        ON CONFLICT (tenant_id, address_key) DO UPDATE SET last_handed_at = CASE
+            WHEN addresses.suppressed_at IS NULL AND addresses.hold_reason IS NULL THEN excluded.last_handed_at
+            ELSE addresses.last_handed_at END
+        RETURNING CAST(tenant_id AS text), address_key, suppression_reason, hold_reason"""
+    for is_postgresql, source in _NEW_ADDRESSES.items()
+}
 
 
 def _address(row: sa.Row[Any]) -> Address:
@@ -69,6 +94,19 @@ def get_many(tx: Transaction, keys: Iterable[AddressKey]) -> dict[AddressKey, Ad
     return found
 
 
+def lock_to_write(tx: Transaction, keys: Iterable[AddressKey], now: datetime) -> dict[AddressKey, Gate]:
+    """Lock the rows of `keys`, as `lock` does, and say what is in the way of a mail to each.
+
+    Where nothing is, ``last_handed_at`` becomes `now`. One statement does all three, and is no exception to the rule
+    that gates are read after the lock: what it returns are the locked rows themselves, as they are once they are ours.
+    """
+    rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in sorted(set(keys))]
+    moment = sa.bindparam("now", now, table.c.last_handed_at.type)
+    statement = sa.text(_LOCK_TO_WRITE[tx.dialect.is_postgresql]).bindparams(moment)
+    found = tx.execute(statement, {"keys": orjson.dumps(rows).decode()})
+    return {(tenant_id, key): Gate(suppression, hold) for tenant_id, key, suppression, hold in found}
+
+
 def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, source: str, at: datetime) -> None:
     """Never write to this address again. The strongest reason stays, and the earliest time. The row must be locked."""
     weaker = list(STRENGTH[: STRENGTH.index(reason)])
@@ -79,9 +117,3 @@ def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, sou
     )
     since = sa.func.coalesce(table.c.suppressed_at, sa.literal(at, table.c.suppressed_at.type))
     tx.execute(statement.values(suppressed_at=since, suppression_reason=reason, suppression_source=source))
-
-
-def note_handed(tx: Transaction, keys: Iterable[AddressKey], at: datetime) -> None:
-    """Remember when mails to these addresses were last given to the network. The rows must be locked."""
-    rows = [{"tenant_id": tenant_id, "address_key": key, "last_handed_at": at} for tenant_id, key in sorted(keys)]
-    tx.bulk.update(table, ("tenant_id", "address_key"), rows)

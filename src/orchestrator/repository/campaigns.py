@@ -55,7 +55,7 @@ _LEANEST = sa.select(*(table.c[name] for name in LeanCampaign._fields[1:]))
 
 
 def _campaign(row: sa.Row[Any]) -> OutreachCampaign:
-    values = dict(row._mapping)
+    values = dict(zip(row._fields, row, strict=True))
     values["status"] = OutreachStatus(values["status"])
     return OutreachCampaign(**values)
 
@@ -99,6 +99,25 @@ def lock_lean(tx: Transaction, keys: Iterable[Key]) -> dict[Key, LeanCampaign]:
             campaign = LeanCampaign(tenant_id, OutreachStatus(status), *others)
             found[tenant_id, campaign.id] = campaign
     return found
+
+
+def lock_statuses(tx: Transaction, keys: Iterable[Key]) -> dict[Key, OutreachStatus]:
+    """Lock like `lock_many`, and return only the statuses."""
+    query = tx.dialect.locking(sa.select(table.c.id, table.c.status).order_by(table.c.id))
+    return {
+        (tenant_id, campaign_id): OutreachStatus(status)
+        for tenant_id, ids in by_tenant(keys)
+        for campaign_id, status in tx.execute(
+            query.where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))
+        )
+    }
+
+
+def take(tx: Transaction, keys: Iterable[Key]) -> None:
+    """Take campaigns that this transaction has locked off the queue: an attempt of each is on its way."""
+    for tenant_id, ids in by_tenant(keys):
+        mine = sa.and_(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))
+        tx.execute(table.update().where(mine).values(next_send_at=None, updated_at=tx.now()))
 
 
 def _found(tx: Transaction, query: sa.Select[Any], keys: Iterable[Key]) -> Iterator[tuple[Key, OutreachCampaign]]:

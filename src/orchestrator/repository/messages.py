@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -41,22 +42,50 @@ class LeanMessage(NamedTuple):
 _COLUMNS = column_names(table)
 _LEANEST = sa.select(*(table.c[name] for name in LeanMessage._fields[1:]))
 
+# A window of attempts handed over in one statement, their campaigns locked by it on the way. On PostgreSQL a row that
+# was changed while we waited for a lock is looked at again as it is now, so an attempt that a command has voided in
+# the meantime stays voided.
 _HAND_MANY = {
     True: """
+        WITH new AS (
+            SELECT * FROM json_to_recordset(CAST(:attempts AS json))
+            AS r(tenant_id uuid, id uuid, campaign_id uuid, lease_token text, subject text)
+        ), locked AS MATERIALIZED (
+            SELECT c.tenant_id, c.id FROM new JOIN outreach_campaigns c
+            ON c.tenant_id = new.tenant_id AND c.id = new.campaign_id
+            ORDER BY c.tenant_id, c.id FOR UPDATE OF c
+        )
         UPDATE outreach_messages AS m
         SET state = 'handed', handed_at = :now, lease_until = :lease_until, subject = new.subject, account = :account
-        FROM json_to_recordset(CAST(:attempts AS json)) AS new(tenant_id uuid, id uuid, lease_token text, subject text)
+        FROM new JOIN locked ON locked.tenant_id = new.tenant_id AND locked.id = new.campaign_id
         WHERE m.tenant_id = new.tenant_id AND m.id = new.id AND m.lease_token = new.lease_token
           AND m.state = 'reserved'
         RETURNING m.id""",
     False: """
         UPDATE outreach_messages
         SET state = 'handed', handed_at = :now, lease_until = :lease_until, account = :account,
-            subject = json_extract(new.value, '$.subject')
+            subject = new.value->>'subject'
         FROM json_each(:attempts) AS new
-        WHERE tenant_id = json_extract(new.value, '$.tenant_id')
-          AND outreach_messages.id = json_extract(new.value, '$.id')
-          AND lease_token = json_extract(new.value, '$.lease_token') AND state = 'reserved'
+        WHERE tenant_id = new.value->>'tenant_id' AND outreach_messages.id = new.value->>'id'
+          AND lease_token = new.value->>'lease_token' AND state = 'reserved'
+        RETURNING outreach_messages.id""",
+}
+_ACCEPT_MANY = {
+    True: """
+        UPDATE outreach_messages AS m
+        SET state = 'accepted', accepted_at = :now, {stamps}, lease_token = NULL, lease_until = NULL,
+            sendgrid_message_id = coalesce(m.sendgrid_message_id, new.sendgrid_message_id)
+        FROM json_to_recordset(CAST(:attempts AS json))
+        AS new(tenant_id uuid, id uuid, lease_token text, sendgrid_message_id text)
+        WHERE m.tenant_id = new.tenant_id AND m.id = new.id AND m.lease_token = new.lease_token AND m.state = 'handed'
+        RETURNING m.id""",
+    False: """
+        UPDATE outreach_messages
+        SET state = 'accepted', accepted_at = :now, {stamps}, lease_token = NULL, lease_until = NULL,
+            sendgrid_message_id = coalesce(sendgrid_message_id, new.value->>'sendgrid_message_id')
+        FROM json_each(:attempts) AS new
+        WHERE tenant_id = new.value->>'tenant_id' AND outreach_messages.id = new.value->>'id'
+          AND lease_token = new.value->>'lease_token' AND state = 'handed'
         RETURNING outreach_messages.id""",
 }
 
@@ -171,23 +200,51 @@ def hand_many(
 ) -> set[str]:
     """Mark reserved attempts as given to the network, where their lease is still ours; return the ids of those.
 
+    Their campaigns are locked on the way, in the one order everybody locks in.
+
     Args:
-        tx: The transaction, which has locked the addresses and the campaigns.
+        tx: The transaction, which has locked the addresses.
         attempts: As they were claimed.
         subjects: Subject by attempt id.
         until: End of the new lease.
         account: What they leave through.
     """
     rows = [
-        {"tenant_id": m.tenant_id, "id": m.id, "lease_token": m.lease_token, "subject": subjects[m.id]}
+        {"tenant_id": m.tenant_id, "id": m.id, "campaign_id": m.campaign_id, "lease_token": m.lease_token,
+         "subject": subjects[m.id]}
         for m in attempts
+    ]  # fmt: skip
+    return _update_many(tx, _HAND_MANY[tx.dialect.is_postgresql], rows, account=account, lease_until=until)
+
+
+def accept_many(
+    tx: Transaction, accepted: Iterable[tuple[OutreachMessage, str | None]], stamps: Sequence[str]
+) -> set[str]:
+    """Mark attempts that are handed and whose lease is still ours as accepted; return the ids of those.
+
+    Args:
+        tx: The transaction, which has locked the campaigns.
+        accepted: Each attempt as it was claimed, with SendGrid's id for it.
+        stamps: The timestamps that being accepted leaves on them.
+    """
+    rows = [
+        {"tenant_id": m.tenant_id, "id": m.id, "lease_token": m.lease_token, "sendgrid_message_id": sendgrid_id}
+        for m, sendgrid_id in accepted
     ]
-    statement = sa.text(_HAND_MANY[tx.dialect.is_postgresql]).bindparams(
-        sa.bindparam("now", tx.now(), table.c.created_at.type),
-        sa.bindparam("lease_until", until, table.c.created_at.type),
-    )
-    result = tx.execute(statement, {"attempts": orjson.dumps(rows).decode(), "account": account})
+    sql = _ACCEPT_MANY[tx.dialect.is_postgresql].format(stamps=", ".join(f"{name} = :now" for name in stamps))
+    return _update_many(tx, sql, rows)
+
+
+def _update_many(tx: Transaction, sql: str, attempts: Sequence[dict[str, Any]], **values: Any) -> set[str]:
+    times = {name: value for name, value in {**values, "now": tx.now()}.items() if isinstance(value, datetime)}
+    statement = _prepared(sql, tuple(sorted(times)))
+    result = tx.execute(statement, {**values, **times, "attempts": orjson.dumps(attempts).decode()})
     return {str(id_) for id_ in result.scalars()}
+
+
+@cache
+def _prepared(sql: str, times: tuple[str, ...]) -> sa.TextClause:
+    return sa.text(sql).bindparams(*(sa.bindparam(name, type_=table.c.created_at.type) for name in times))
 
 
 def take_back(tx: Transaction, message: OutreachMessage, *, lease_until: datetime) -> bool:

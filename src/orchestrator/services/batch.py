@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain.message import MessageState, OutgoingMail
+from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.domain.message import MessageState, OutgoingMail, OutreachMessage
 from orchestrator.repository import Transaction, addresses, campaigns, messages
 from orchestrator.services import facts, ledger
 from orchestrator.services.ledger import Answer, Claim
@@ -30,54 +31,71 @@ def claim_due(tx: Transaction, limit: int, after: str | None) -> Claimed:
     """
     due = campaigns.due(tx, tx.now(), limit, after=after)
     known = campaigns.lock_due(tx, due, tx.now())
-    standings = Standings(known, messages.of_campaigns(tx, known))
     gates = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in known.values()})
+    attempts = messages.of_campaigns(tx, known)
+    plain = {key for key, campaign in known.items() if _is_plain(campaign, attempts[key], gates)}
+    claims = _reserve_plain(tx, [known[key] for key in due if key in plain])
+    standings = Standings({key: campaign for key, campaign in known.items() if key not in plain}, attempts)
     decided: list[Claim | Answer] = []
     for key in due:
         if key in standings:
             gate = gates.get((key[0], known[key].owner_address_key))
             decided.append(ledger.decide(tx, standings, key, gate.suppression_reason if gate else None))
     facts.write(tx, standings)
-    claimed = [one for one in decided if isinstance(one, Claim)]
+    claims += [one for one in decided if isinstance(one, Claim)]
     suppressed = sum(isinstance(one, Answer) and one.status == "suppressed" for one in decided)
-    return Claimed(claimed, suppressed, due[-1][0] if due else after)
+    return Claimed(claims, suppressed, due[-1][0] if due else after)
+
+
+def _is_plain(
+    campaign: OutreachCampaign,
+    attempts: Sequence[OutreachMessage],
+    gates: Mapping[addresses.AddressKey, addresses.Address],
+) -> bool:
+    """Say whether nothing has ever happened to a due campaign or its address: then there is nothing to decide."""
+    return not attempts and (campaign.tenant_id, campaign.owner_address_key) not in gates
+
+
+def _reserve_plain(tx: Transaction, due: Sequence[OutreachCampaign]) -> list[Claim]:
+    """Reserve the first attempt of each of `due`, as `ledger.decide` would."""
+    claims = [Claim(campaign, ledger.first_attempt(tx, campaign), campaign.next_send_at) for campaign in due]
+    messages.write(tx, [], [claimed.message for claimed in claims])
+    campaigns.take(tx, [(campaign.tenant_id, campaign.id) for campaign in due])
+    return claims
 
 
 def hand(tx: Transaction, window: Sequence[tuple[Claim, OutgoingMail]], account: str) -> dict[str, Answer]:
     """Mark a window of attempts as given to the network; return {attempt id: why not} for those that must not leave."""
     owners = {(c.campaign.tenant_id, c.campaign.owner_address_key) for c, _ in window}
-    addresses.lock(tx, owners)
-    gates = addresses.get_many(tx, owners)
+    gates = addresses.lock_to_write(tx, owners, tx.now())
     refused = [
         claimed
         for claimed, _ in window
-        if gates[claimed.campaign.tenant_id, claimed.campaign.owner_address_key].suppressed_at is not None
+        if gates[claimed.campaign.tenant_id, claimed.campaign.owner_address_key].suppression is not None
     ]
-    known = campaigns.lock_many(tx, {(c.campaign.tenant_id, c.campaign.id) for c, _ in window})
-    answers = _refuse(tx, refused, known, gates) if refused else {}
+    answers = _refuse(tx, window, refused, gates) if refused else {}
     allowed = [(claimed, mail) for claimed, mail in window if claimed.message.id not in answers]
     subjects = {claimed.message.id: mail.subject for claimed, mail in allowed}
     attempts = [claimed.message for claimed, _ in allowed]
     handed = messages.hand_many(tx, attempts, subjects=subjects, until=tx.now() + ledger.LEASE, account=account)
-    answers |= {message.id: ledger.WITHDRAWN for message in attempts if message.id not in handed}
-    written_to = {(c.campaign.tenant_id, c.campaign.owner_address_key) for c, _ in allowed if c.message.id in handed}
-    addresses.note_handed(tx, written_to, tx.now())
-    return answers
+    return answers | {message.id: ledger.WITHDRAWN for message in attempts if message.id not in handed}
 
 
 def _refuse(
     tx: Transaction,
+    window: Sequence[tuple[Claim, OutgoingMail]],
     refused: Sequence[Claim],
-    known: dict[campaigns.Key, campaigns.OutreachCampaign],
-    gates: dict[addresses.AddressKey, addresses.Address],
+    gates: Mapping[addresses.AddressKey, addresses.Gate],
 ) -> dict[str, Answer]:
     """Withdraw attempts to suppressed addresses and take their campaigns off the queue."""
+    # All of the window in one order: locked in two goes, they could wait in a circle with somebody else.
+    known = campaigns.lock_many(tx, {(c.campaign.tenant_id, c.campaign.id) for c, _ in window})
     keys = {(c.campaign.tenant_id, c.campaign.id): known[c.campaign.tenant_id, c.campaign.id] for c in refused}
     standings = Standings(keys, messages.of_campaigns(tx, keys))
     answers: dict[str, Answer] = {}
     for claimed in refused:
         key = (claimed.campaign.tenant_id, claimed.campaign.id)
-        reason = str(gates[key[0], claimed.campaign.owner_address_key].suppression_reason)
+        reason = str(gates[key[0], claimed.campaign.owner_address_key].suppression)
         now = {message.id: message for message in standings.attempts(key)}[claimed.message.id]
         ours = now.state is MessageState.RESERVED and now.lease_token == claimed.message.lease_token
         if ours or now.state is MessageState.VOIDED:

@@ -15,12 +15,12 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.clock import new_id
-from orchestrator.domain.campaign import OutreachStatus
+from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.events import STRENGTH, Fact, SuppressionReason
-from orchestrator.domain.lifecycle import RULES, clamp
+from orchestrator.domain.lifecycle import RULES, clamp, transition
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
 from orchestrator.repository.engine import by_tenant
-from orchestrator.services.announcements import announcements
+from orchestrator.services.announcements import PUBLISHED, announcements
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -102,15 +102,43 @@ def write(tx: Transaction, standings: Standings) -> None:
     statistics.count(tx, standings.count_changes())
 
 
-def note_created(tx: Transaction, created: Iterable[campaigns.OutreachCampaign]) -> None:
+def write_first(tx: Transaction, news: Sequence[tuple[OutreachCampaign, Report]]) -> None:
+    """Write a fact, the same for all, about campaigns that nothing was known of and whose attempts are written.
+
+    Args:
+        tx: The transaction, which has locked the campaigns and found them scheduled.
+        news: Each campaign as it was claimed, and the report; it happened now.
+    """
+    if not news:
+        return
+    now, fact = tx.now(), news[0][1].fact
+    rule, status = RULES[fact], transition(OutreachStatus.SCHEDULED, fact)
+    stamps = dict.fromkeys(rule.stamps, now)
+    common = {"status": status, "next_send_at": None, **stamps}
+    campaigns.update(tx, [(r.key, {**common, "sendgrid_message_id": r.sendgrid_message_id}) for _, r in news])
+    events.insert_new(tx, [_event(report, report.message_id, now, now) for _, report in news])
+    told = [PUBLISHED[name] for name in PUBLISHED if name in stamps]
+    for tenant_id, group in _by_tenant([campaign for campaign, _ in news]):
+        outbox.add(tx, tenant_id, [one for type_ in told for one in announcements(group, type_, now, status)])
+    moved: Counter[tuple[str, OutreachStatus]] = Counter()
+    for campaign, _ in news:
+        moved[campaign.tenant_id, OutreachStatus.SCHEDULED] -= 1
+        moved[campaign.tenant_id, status] += 1
+    statistics.count(tx, moved)
+
+
+def _by_tenant(named: Iterable[OutreachCampaign]) -> Iterable[tuple[str, list[OutreachCampaign]]]:
+    groups: dict[str, list[OutreachCampaign]] = {}
+    for campaign in named:
+        groups.setdefault(campaign.tenant_id, []).append(campaign)
+    return groups.items()
+
+
+def note_created(tx: Transaction, created: Iterable[OutreachCampaign]) -> None:
     """Write history, outbox and counters of campaigns that were just inserted."""
     new = list(created)
     events.insert(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
-    announced: dict[str, list[campaigns.OutreachCampaign]] = {}
-    for campaign in new:
-        if campaign.status is OutreachStatus.SCHEDULED:
-            announced.setdefault(campaign.tenant_id, []).append(campaign)
-    for tenant_id, scheduled in announced.items():
+    for tenant_id, scheduled in _by_tenant(c for c in new if c.status is OutreachStatus.SCHEDULED):
         outbox.add(tx, tenant_id, announcements(scheduled, "event.outreach.scheduled", tx.now()))
     statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
 
@@ -164,24 +192,28 @@ def _store(
     """Insert the event rows of `reports`; return the positions of those that were new, in order."""
     now = tx.now()
     rows = {
-        position: events.OutreachEvent(
-            id=new_id(),
-            tenant_id=report.tenant_id,
-            campaign_id=report.campaign_id,
-            message_id=standings.message_id_of(report),
-            event_type=report.event_type,
-            event_data=report.data,
-            occurred_at=at,
-            received_at=now,
-            dedupe_key=report.dedupe_key,
-            machine=report.machine,
-            sg_event_id=report.sg_event_id,
-        )
+        position: _event(report, standings.message_id_of(report), at, now)
         for position, at in times.items()
         for report in (reports[position],)
     }
     stored = events.insert_new(tx, list(rows.values()))
     return [position for position, row in rows.items() if row.id in stored]
+
+
+def _event(report: Report, message_id: str | None, at: datetime, now: datetime) -> events.OutreachEvent:
+    return events.OutreachEvent(
+        id=new_id(),
+        tenant_id=report.tenant_id,
+        campaign_id=report.campaign_id,
+        message_id=message_id,
+        event_type=report.event_type,
+        event_data=report.data,
+        occurred_at=at,
+        received_at=now,
+        dedupe_key=report.dedupe_key,
+        machine=report.machine,
+        sg_event_id=report.sg_event_id,
+    )
 
 
 def _history(tx: Transaction, key: Key, what: str, data: dict[str, Any] | None = None) -> events.OutreachEvent:

@@ -6,7 +6,7 @@ it and reads the gates in a following statement, so a mail whose opt-out has com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from orchestrator import errors
@@ -105,11 +105,10 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     campaign, message = claimed.campaign, claimed.message
     key = (campaign.tenant_id, campaign.id)
     address_key = (campaign.tenant_id, campaign.owner_address_key)
-    addresses.lock(tx, [address_key])
-    address = addresses.get_many(tx, [address_key])[address_key]
+    gate = addresses.lock_to_write(tx, [address_key], tx.now())[address_key]
     campaigns.lock_many(tx, [key])
-    if address.suppressed_at is not None:
-        reason = str(address.suppression_reason)
+    if gate.suppression is not None:
+        reason = gate.suppression
         ours = messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}")
         standings = locked(tx, key)
         voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
@@ -117,7 +116,6 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     until = tx.now() + LEASE
     if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
         return WITHDRAWN
-    addresses.note_handed(tx, [address_key], tx.now())
     return None
 
 
@@ -212,24 +210,31 @@ def _refuse(tx: Transaction, standings: Standings, key: Key, reason: str) -> Ans
     return Answer("suppressed", reason=reason)
 
 
-def _reserve(tx: Transaction, standings: Standings, key: Key) -> Claim:
-    campaign = standings.campaign(key)
-    earlier = [message for message in standings.attempts(key) if message.step == campaign.step]
-    for message in earlier:
-        if message.state is MessageState.ACCEPTED:
-            standings.change_attempt(key, message.id, state=MessageState.SUPERSEDED)
-    message = OutreachMessage(
+def first_attempt(tx: Transaction, campaign: OutreachCampaign) -> OutreachMessage:
+    """Return a campaign's first attempt at its present step, reserved under a new lease and not written yet."""
+    return OutreachMessage(
         id=new_id(),
-        tenant_id=key[0],
-        campaign_id=key[1],
+        tenant_id=campaign.tenant_id,
+        campaign_id=campaign.id,
         step=campaign.step,
-        attempt=max((message.attempt for message in earlier), default=0) + 1,
+        attempt=1,
         state=MessageState.RESERVED,
         address_key=campaign.owner_address_key,
         created_at=tx.now(),
         lease_token=new_id(),
         lease_until=tx.now() + LEASE,
     )
+
+
+def _reserve(tx: Transaction, standings: Standings, key: Key) -> Claim:
+    campaign = standings.campaign(key)
+    earlier = [message for message in standings.attempts(key) if message.step == campaign.step]
+    for message in earlier:
+        if message.state is MessageState.ACCEPTED:
+            standings.change_attempt(key, message.id, state=MessageState.SUPERSEDED)
+    message = first_attempt(tx, campaign)
+    if earlier:
+        message = replace(message, attempt=max(attempt.attempt for attempt in earlier) + 1)
     standings.add_attempt(message)
     standings.change(key, status=OutreachStatus.SCHEDULED)
     standings.restand(key)

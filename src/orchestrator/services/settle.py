@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 
+from orchestrator.domain import lifecycle
+from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.events import Fact
 from orchestrator.domain.message import Accepted, MessageState, NotSent, OutreachMessage, Rejected, Unknown
 from orchestrator.repository import Transaction, campaigns, messages
@@ -12,12 +14,38 @@ from orchestrator.services import facts, ledger
 from orchestrator.services.ledger import Claim
 
 
-def accepted(tx: Transaction, outcomes: Iterable[tuple[Claim, Accepted]]) -> None:
+def accepted(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -> None:
     """Write down that SendGrid has these mails. A 202 is a fact: it counts whoever holds the lease by now."""
-    facts.record(tx, [_accepted(claimed.message, outcome) for claimed, outcome in outcomes])
+    plain = _accept_plain(tx, outcomes)
+    others = [report_accepted(c.message, outcome) for c, outcome in outcomes if c.message.id not in plain]
+    if others:
+        facts.record(tx, others)
 
 
-def _accepted(message: OutreachMessage, outcome: Accepted) -> facts.Report:
+def _accept_plain(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -> set[str]:
+    """Write down the outcomes that are the first news of their campaigns; return the ids of their attempts.
+
+    That is nearly all of them, and `facts.record` would come to the same end (a test compares the two): the attempt
+    is still handed and ours, the campaign scheduled, so there is no earlier fact that this one has to be weighed with.
+    """
+    keys = {(c.message.tenant_id, c.message.campaign_id) for c, _ in outcomes}
+    statuses = campaigns.lock_statuses(tx, keys)
+    first = [
+        (claimed.message, outcome.message_id)
+        for claimed, outcome in outcomes
+        if statuses.get((claimed.message.tenant_id, claimed.message.campaign_id)) is OutreachStatus.SCHEDULED
+    ]
+    rule = lifecycle.RULES[Fact.ACCEPTED]
+    ours = messages.accept_many(tx, first, rule.stamps)
+    facts.write_first(
+        tx,
+        [(c.campaign, report_accepted(c.message, outcome)) for c, outcome in outcomes if c.message.id in ours],
+    )
+    return ours
+
+
+def report_accepted(message: OutreachMessage, outcome: Accepted) -> facts.Report:
+    """Return the fact that SendGrid took an attempt."""
     return facts.Report(
         tenant_id=message.tenant_id,
         campaign_id=message.campaign_id,
