@@ -47,6 +47,8 @@ def test_the_package_keeps_its_import_rules(capsys: pytest.CaptureFixture[str]):
         ("sql", "engines", "import sqlite3"),
         ("http", "services", "from fastapi import HTTPException"),
         ("http", "engines", "import uvicorn"),
+        ("jobs", "services", "import procrastinate"),
+        ("jobs", "repository", "from procrastinate.schema import SchemaManager"),
         ("sandbox", "sandbox", "from specimen import domain"),
         ("sandbox", "sandbox", "from specimen import settings"),
         ("sandbox-users", "services", "from specimen import sandbox"),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from orchestrator import errors, settings
 from orchestrator.clock import Clock
-from orchestrator.repository import engine, schema
+from orchestrator.repository import engine, jobs, schema
 from orchestrator.repository.engine import Transaction
 
 __all__ = ["OutreachRepository", "Transaction"]
@@ -43,6 +43,7 @@ class OutreachRepository:
         self._dialect = engine.Dialect(self.url.get_backend_name())
         self._gate = engine.WriteGate(needed=self._is_sqlite)
         self._ready = False
+        self._when_due: list[Callable[[], object]] = [] if self._is_sqlite else [jobs.Bell(self._engine).ring]
 
     def __repr__(self) -> str:
         return f"OutreachRepository({self.url.render_as_string(hide_password=True)!r})"
@@ -62,6 +63,9 @@ class OutreachRepository:
         with engine.translated(self.url), self._gate, self._engine.begin() as connection:
             tx = Transaction(connection, self._dialect, self._clock)
             yield tx
+        if tx.newly_due:
+            for function in tuple(self._when_due):
+                function()
         if after_commit is not None and tx.published:
             after_commit(tx.published)
 
@@ -73,6 +77,32 @@ class OutreachRepository:
             connection = connection.execution_options(reading=True)
             with connection.begin():
                 yield Transaction(connection, self._dialect, self._clock)
+
+    def when_due(self, function: Callable[[], object]) -> Callable[[], None]:
+        """Call `function` after each commit, of this repository, that made something due; return what ends that.
+
+        It is called in the thread that committed, must be quick and must not raise.
+        """
+        self._when_due.insert(0, function)  # before the bell, which asks the database
+
+        def end() -> None:
+            if function in self._when_due:
+                self._when_due.remove(function)
+
+        return end
+
+    def jobs_address(self) -> str | None:
+        """Return libpq's address of the tables that Procrastinate works on, or None where they are not usable.
+
+        They are not on SQLite, before `upgrade`, and when `upgrade` was not allowed to make them.
+
+        Raises:
+            DatabaseUnreachable: The database did not answer.
+        """
+        if self._is_sqlite:
+            return None
+        with engine.translated(self.url):
+            return jobs.conninfo(self._engine) if jobs.current(self._engine) == jobs.newest() else None
 
     def upgrade(self) -> str:
         """Bring the database to the current schema and return its revision.

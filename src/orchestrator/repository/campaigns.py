@@ -156,6 +156,7 @@ def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
     known = _known_properties(tx, new)
     missing = [campaign for campaign in new if campaign.property_id not in known.get(campaign.tenant_id, ())]
     missing.sort(key=attrgetter("tenant_id", "property_id"))
+    tx.note_due(campaign.next_send_at for campaign in missing)
     return tx.bulk.insert_likely_new(
         table, [dict(zip(_COLUMNS, _values(campaign), strict=True)) for campaign in missing]
     )
@@ -274,6 +275,7 @@ def scheduled_to(tx: Transaction, tenant_id: str, address_keys: Iterable[str]) -
 def update(tx: Transaction, changes: Sequence[tuple[Key, dict[str, Any]]]) -> None:
     """Write `changes` to campaigns that this transaction has locked; ``updated_at`` follows by itself."""
     now = tx.now()
+    tx.note_due(columns.get("next_send_at") for _, columns in changes)
     rows = [
         {"tenant_id": tenant_id, "id": campaign_id, "updated_at": now, **columns}
         for (tenant_id, campaign_id), columns in changes

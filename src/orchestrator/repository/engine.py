@@ -179,6 +179,7 @@ class Transaction:
         dialect: Spelling differences.
         bulk: Writes many rows at once.
         published: Outbox events written so far, for in-process subscribers after the commit.
+        newly_due: Whether something can be sent at once that could not before; workers are told after the commit.
     """
 
     def __init__(self, connection: sa.Connection, dialect: Dialect, clock: Clock | None) -> None:
@@ -188,10 +189,15 @@ class Transaction:
         self.dialect = dialect
         self.bulk = Bulk(connection, dialect.is_postgresql)
         self.published: list[dict[str, Any]] = []
+        self.newly_due = False
 
     def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         """Run one statement."""
         return self._connection.execute(statement, parameters)
+
+    def note_due(self, times: Iterable[datetime | None]) -> None:
+        """Take notice of the due times that are being written."""
+        self.newly_due = self.newly_due or any(at is not None and at <= self.now() for at in times)
 
     @property
     def driver_connection(self) -> Any:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from orchestrator import errors
 from orchestrator.repository import engine as engines
+from orchestrator.repository import jobs
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The revision this version of the code needs; a test compares it with the newest migration.
@@ -40,16 +41,21 @@ def upgrade(engine: sa.Engine, url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite" and not engines.is_memory(url):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     with _alone(engine, url):
-        revision = current(engine)
-        if revision == HEAD:
-            return HEAD
-        if revision is not None and not list(MIGRATIONS.glob(f"versions/{revision}_*.py")):
-            raise errors.SchemaOutOfDate(
-                f"The database is at revision {revision}, which this version does not know.",
-                fix="Install the version of the package that made it, or a newer one.",
-            )
-        _run(engine)
+        _upgrade(engine, current(engine))
+        if url.get_backend_name() == "postgresql":
+            jobs.upgrade(engine)
     return HEAD
+
+
+def _upgrade(engine: sa.Engine, revision: str | None) -> None:
+    if revision == HEAD:
+        return
+    if revision is not None and not list(MIGRATIONS.glob(f"versions/{revision}_*.py")):
+        raise errors.SchemaOutOfDate(
+            f"The database is at revision {revision}, which this version does not know.",
+            fix="Install the version of the package that made it, or a newer one.",
+        )
+    _run(engine)
 
 
 def _run(engine: sa.Engine) -> None:
