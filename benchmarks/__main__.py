@@ -8,16 +8,18 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks import create, environment, render, send, stats, stores, webhooks
+from benchmarks import claim, create, environment, render, send, stats, stores, webhooks, whole
 from benchmarks.measuring import Options, WrongResult, emit, say
 from tests.postgres import PostgresUnavailable
 
 #: What is measured on a database, and what needs none.
 STORED: dict[str, Callable[[stores.Store, Options], Iterator[dict[str, Any]]]] = {
     "create": create.run,
+    "claim": claim.run,
     "send": send.run,
     "webhooks": webhooks.run,
     "stats": stats.run,
+    "whole": whole.run,
 }
 BARE: dict[str, Callable[[Options], Iterator[dict[str, Any]]]] = {"render": render.run}
 

@@ -40,18 +40,51 @@ def service(database: Database, public_key: str) -> Iterator[Server]:
         yield server
 
 
+class Worker:
+    """A process that sends what is due when it is told to; made by `worker`."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+        self.process = child.pid
+
+    def go(self) -> None:
+        """Let it send until nothing is due."""
+        assert self._child.stdin is not None
+        self._child.stdin.write("go\n")
+        self._child.stdin.flush()
+
+    def sent(self) -> int:
+        """Wait until it is done, and return how many mails it sent."""
+        assert self._child.stdout is not None
+        return int(self._child.stdout.readline() or -1)
+
+
+@contextmanager
+def worker(database: Database, url: str, concurrency: int) -> Iterator[Worker]:
+    """A worker on `database`, ready to send through the provider at `url`, until the block ends."""
+    with _child("worker", database.kind, database.dsn, database.place, url, str(concurrency)) as (child, _):
+        yield Worker(child)
+
+
 @contextmanager
 def _started(*arguments: str) -> Iterator[Server]:
+    with _child(*arguments) as (child, url):
+        yield Server(url, child.pid)
+
+
+@contextmanager
+def _child(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process of ours in the role that is the first of `arguments`, and the line with which it said it is ready."""
     command = [sys.executable, "-m", "benchmarks.servers", *arguments]
     # A session of its own: Ctrl-C ends us first, and we end the server.
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        url = child.stdout.readline().strip()
-        if not url:
+        ready = child.stdout.readline().strip()
+        if not ready:
             raise WrongResult(f"the {arguments[0]} did not start; its complaint is above")
-        yield Server(url, child.pid)
+        yield child, ready
     finally:
         child.stdin.close()
         try:
@@ -96,7 +129,17 @@ def _serve(kind: str, dsn: str, place: str, public_key: str) -> None:
         server.run(sockets=[listener])
 
 
-_ROLES = {"provider": _provide, "service": _serve}
+def _work(kind: str, dsn: str, place: str, url: str, concurrency: str) -> None:
+    with workload.product(Database(kind, dsn, place), sendgrid_url=url) as orchestrator:
+        print("ready", flush=True)
+        for _ in sys.stdin:  # ends with our parent
+            sent = 0
+            while words := orchestrator.send_due(1_000_000, int(concurrency)):
+                sent += words.get("sent", 0)
+            print(sent, flush=True)
+
+
+_ROLES = {"provider": _provide, "service": _serve, "worker": _work}
 
 if __name__ == "__main__":
     environment.isolate()

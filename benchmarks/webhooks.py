@@ -26,12 +26,16 @@ PATH = "/webhooks/sendgrid"
 _FROM_SENDGRID = "sg_event_id IS NOT NULL"
 
 
+#: Body and headers.
+Post = tuple[bytes, dict[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Posts:
     """Signed batches, the key that proves them, and the statistics they must lead to."""
 
     public_key: str
-    each: Sequence[tuple[bytes, dict[str, str]]]
+    each: Sequence[Post]
     events: int
     outcome: dict[str, int]
 
@@ -68,8 +72,13 @@ def _prepare(database: Database, n: int, concurrency: int) -> Posts:
     opened = sum(event["event"] == "open" for event in events)
     outcome = {"opened": opened, "delivered": campaigns - opened}
     signer = Signer()
-    each = [(body, _signed(signer, body)) for body in workload.batches(events)]
-    return Posts(signer.public_key, each, n, {status: number for status, number in outcome.items() if number})
+    expected = {status: number for status, number in outcome.items() if number}
+    return Posts(signer.public_key, signed_posts(signer, events), n, expected)
+
+
+def signed_posts(signer: Signer, events: Sequence[dict[str, Any]]) -> list[Post]:
+    """Return the POSTs of `events`, each with the headers that prove it."""
+    return [(body, _signed(signer, body)) for body in workload.batches(events)]
 
 
 def _signed(signer: Signer, body: bytes) -> dict[str, str]:
@@ -84,8 +93,8 @@ def _signed(signer: Signer, body: bytes) -> dict[str, str]:
 def _over_http(store: Store, sent: Database, posts: Posts) -> Measured:
     with store.fresh(sent) as database:
         with servers.service(database, posts.public_key) as service:
-            asyncio.run(_get_ready(service.url))
-            work = partial(asyncio.run, _post_all(service.url, posts))
+            asyncio.run(get_ready(service.url))
+            work = partial(asyncio.run, post_all(service.url, posts.each))
             measured = measure(posts.events, work, process=service.process)
         _check(database, posts)
     return measured
@@ -110,13 +119,15 @@ def _check(database: Database, posts: Posts) -> None:
         expect(orchestrator.get_statistics(workload.TENANT), posts.outcome, "statistics after all events")
 
 
-async def _get_ready(url: str) -> None:
+async def get_ready(url: str) -> None:
+    """Wait until the service answers."""
     async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
         expect(answer.status, 200, "readiness of the service")
 
 
-async def _post_all(url: str, posts: Posts) -> None:
-    waiting = iter(posts.each)
+async def post_all(url: str, posts: Sequence[Post]) -> None:
+    """POST everything over a few connections; every batch must be taken."""
+    waiting = iter(posts)
 
     async def post_in_turn(session: aiohttp.ClientSession) -> None:
         for body, headers in waiting:

@@ -59,6 +59,16 @@ def test_each_case_is_one_json_line_with_its_ratio_to_a_limit(
         assert min(line["seconds"], line["per_second"], line["peak_rss_mb"]) > 0
 
 
+def test_the_whole_path_is_measured_stage_by_stage():
+    lines, _ = bench("whole", "--n", "40", "--database", "sqlite")
+    assert [line["case"] for line in lines] == [f"latency_{ms}_ms_{w}_workers" for ms in (0, 50) for w in (1, 2, 4)]
+    for line in lines:
+        assert (line["n"], line["events"]) == (40, 120)
+        assert list(line["stages"]) == ["create", "send", "ingest", "statistics"]
+        assert all(stage["per_second"] > 0 and stage["peak_rss_mb"] > 0 for stage in line["stages"].values())
+        assert line["seconds"] > 0
+
+
 def test_the_last_line_tells_the_machine_and_the_versions():
     _, environment = bench("render", "--n", "1", "--repeat", "1")
     assert environment["bench"] == "environment"
