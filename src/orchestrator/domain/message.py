@@ -34,6 +34,9 @@ class MessageState(StrEnum):
 #: States in which a second attempt of the same step must not exist (design §4: partial unique index).
 LIVE_STATES = (MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT, MessageState.ACCEPTED)
 
+#: Why a campaign is held whose mail stays in doubt: only a person can find out, and say so with ``outreach resolve``.
+HELD_IN_DOUBT = "in doubt: nothing tells whether the mail went out"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutreachMessage:
@@ -65,6 +68,8 @@ class OutreachMessage:
     bounced_at: datetime | None = None
     #: When the provider first reported about this mail.
     reported_at: datetime | None = None
+    #: Since when nobody knows what became of it; stays when the doubt has ended.
+    doubted_at: datetime | None = None
     #: When an attempt in doubt is looked at next; None: never by itself.
     check_at: datetime | None = None
 

@@ -33,6 +33,7 @@ class LeanCampaign(NamedTuple):
     step: int
     created_at: datetime
     next_send_at: datetime | None
+    hold_reason: str | None
     sendgrid_message_id: str | None
     context: dict[str, Any] | None
     sent_at: datetime | None
@@ -71,15 +72,19 @@ def get_many(tx: Transaction, keys: Iterable[Key]) -> dict[Key, OutreachCampaign
     return dict(_found(tx, sa.select(table), keys))
 
 
-def lock_many(tx: Transaction, keys: Iterable[Key], *, records: bool = False) -> dict[Key, OutreachCampaign]:
+def lock_many(
+    tx: Transaction, keys: Iterable[Key], *, records: bool = False, skip_locked: bool = False
+) -> dict[Key, OutreachCampaign]:
     """Lock those of `keys` that exist, in the one order everybody locks in, and return them as they are now.
 
     Args:
         tx: The transaction that holds the locks.
         keys: (tenant_id, campaign_id).
         records: Whether ``property_record`` and ``score_result`` are read too; without, they are None.
+        skip_locked: Leave out what somebody else is working on, instead of waiting for it.
     """
-    query = tx.dialect.locking((sa.select(table) if records else _LEAN).order_by(table.c.id))
+    chosen = (sa.select(table) if records else _LEAN).order_by(table.c.id)
+    query = tx.dialect.locking(chosen, skip_locked=skip_locked)
     return dict(_found(tx, query, keys))
 
 

@@ -28,7 +28,10 @@ class LeanMessage(NamedTuple):
     campaign_id: str
     step: int
     attempt: int
+    account: str | None
+    handed_at: datetime | None
     accepted_at: datetime | None
+    reported_at: datetime | None
     sendgrid_message_id: str | None
     sent_at: datetime | None
     delivered_at: datetime | None
@@ -277,7 +280,9 @@ def release(
         table.c.lease_token == message.lease_token,
         table.c.state.in_(held),
     )
-    values = {"state": state, "error": error, "lease_token": None, "lease_until": None}
+    values = {"state": state, "error": error, "lease_token": None, "lease_until": None, "check_at": None}
+    if state is MessageState.IN_DOUBT:
+        values |= {"doubted_at": tx.now(), "check_at": tx.now()}
     return tx.execute(statement.values(values)).rowcount == 1
 
 

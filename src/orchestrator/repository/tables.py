@@ -101,6 +101,7 @@ messages = sa.Table(
     sa.Column("failed_at", UtcDateTime),
     sa.Column("bounced_at", UtcDateTime),
     sa.Column("reported_at", UtcDateTime),
+    sa.Column("doubted_at", UtcDateTime),
     sa.Column("check_at", UtcDateTime),
     sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_messages"),
     sa.UniqueConstraint("tenant_id", "campaign_id", "step", "attempt", name="uq_outreach_messages_attempt"),
@@ -139,6 +140,24 @@ sa.Index(
     messages.c.check_at,
     postgresql_where=messages.c.check_at.is_not(None),
     sqlite_where=messages.c.check_at.is_not(None),
+)
+#: Attempts in doubt, whether anybody still looks at them or not.
+IN_DOUBT = sa.text("state = 'in_doubt'")
+sa.Index(
+    "ix_outreach_messages_in_doubt",
+    messages.c.tenant_id,
+    messages.c.id,
+    postgresql_where=IN_DOUBT,
+    sqlite_where=IN_DOUBT,
+)
+#: Attempts that had been given up, and were proved to have arrived after another mail had left in their place.
+DUPLICATE = sa.text("accepted_at IS NOT NULL AND state IN ('lost', 'voided', 'not_sent', 'rejected')")
+sa.Index(
+    "ix_outreach_messages_duplicate",
+    messages.c.tenant_id,
+    messages.c.id,
+    postgresql_where=DUPLICATE,
+    sqlite_where=DUPLICATE,
 )
 
 addresses = sa.Table(

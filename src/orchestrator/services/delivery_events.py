@@ -177,6 +177,7 @@ def _report(event: DeliveryEvent, tenant_id: str, campaign_id: str, message_id: 
         machine=event.machine,
         reason=event.reason,
         suppress=event.suppress,
+        by_provider=True,
     )
 
 

@@ -47,6 +47,8 @@ class Report:
     machine: bool = False
     reason: str | None = None
     suppress: SuppressionReason | None = None
+    #: Whether the mail's provider says so, and not we.
+    by_provider: bool = False
     #: Columns of the campaign this fact also fills, for example ``response_text``.
     fills: dict[str, Any] = field(default_factory=dict)
 
@@ -71,6 +73,8 @@ class Recorded:
 
     new: frozenset[int]
     statuses: dict[Key, OutreachStatus]
+    #: By account, when the latest of these mails was handed over that the provider has ever reported about.
+    reported_through: dict[str, datetime]
 
 
 def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
@@ -89,7 +93,7 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
         reasons = _suppress(tx, reports, new, locked, tx.now())
         standings.suppress_scheduled(siblings, reasons)
         write(tx, standings)
-    return Recorded(frozenset(new), standings.statuses())
+    return Recorded(frozenset(new), standings.statuses(), standings.reported_through())
 
 
 def write(tx: Transaction, standings: Standings) -> None:
@@ -222,9 +226,10 @@ def _history(tx: Transaction, key: Key, what: str, data: dict[str, Any] | None =
         id=new_id(),
         tenant_id=key[0],
         campaign_id=key[1],
+        message_id=(data or {}).get("outreach_message_id"),
         event_type=what,
         event_data=data or {},
         occurred_at=now,
         received_at=now,
-        dedupe_key=own_key(what, *key, now),
+        dedupe_key=own_key(what, *key, now, (data or {}).get("outreach_message_id", "")),
     )

@@ -11,18 +11,19 @@ from orchestrator.clock import new_id
 from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.events import Fact
-from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
+from orchestrator.domain.message import HELD_IN_DOUBT, MessageState, OutreachMessage
 from orchestrator.repository.campaigns import LeanCampaign
 from orchestrator.repository.messages import LeanMessage
+from orchestrator.services import evidence
 from orchestrator.services.announcements import PUBLISHED, announcement
 from orchestrator.services.draft import Draft
 
 Key = tuple[str, str]
 _Campaign = Draft[OutreachCampaign | LeanCampaign]
-_Attempt = Draft[OutreachMessage | LeanMessage]
+_Attempt = evidence.Attempt
 
-_WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED})
-_UNDECIDED = frozenset({MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT})
+#: Attempts that count as none. One that was given up as lost counts again as soon as it is proved to have arrived.
+_WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED, MessageState.LOST})
 _FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.BOUNCED})
 _NO_STAMPS = dict.fromkeys(lifecycle.ALL_STAMPS)
 
@@ -40,6 +41,8 @@ class Noted(Protocol):
     def sendgrid_message_id(self) -> str | None: ...
     @property
     def reason(self) -> str | None: ...
+    @property
+    def by_provider(self) -> bool: ...
     @property
     def fills(self) -> Mapping[str, Any]: ...
 
@@ -78,6 +81,17 @@ class Standings:
         """Return where each campaign stands now."""
         return {key: campaign["status"] for key, campaign in self._campaigns.items()}
 
+    def reported_through(self) -> dict[str, datetime]:
+        """Return, by account, when the latest of these mails was handed over that the provider has reported about."""
+        latest: dict[str, datetime] = {}
+        for attempt in (attempt for attempts in self._attempts.values() for attempt in attempts):
+            account, handed_at = attempt.before.account, attempt.before.handed_at
+            if account is None or handed_at is None or attempt["reported_at"] is None:
+                continue
+            if account not in latest or handed_at > latest[account]:
+                latest[account] = handed_at
+        return latest
+
     def created_at(self, key: Key) -> datetime:
         """Return when a campaign was created."""
         return self._campaigns[key].before.created_at
@@ -113,6 +127,10 @@ class Standings:
     def restand(self, key: Key) -> None:
         """Derive the campaign's status and timestamps again from all that is known."""
         campaign, attempts = self._campaigns[key], self._attempts[key]
+        if len(attempts) > 1:
+            self._tell_all(key, evidence.reinstate(attempts))
+        if campaign["hold_reason"] == HELD_IN_DOUBT and not any(a["state"] is MessageState.IN_DOUBT for a in attempts):
+            campaign.change({"hold_reason": None})
         standing = lifecycle.fold(
             lifecycle.base_status(campaign["status"]),
             campaign.stamps,
@@ -127,12 +145,7 @@ class Standings:
 
     def withdraw_reserved(self, key: Key) -> bool:
         """Void what was reserved and not yet handed to the network, so that it does not leave; say if there was any."""
-        reserved = [attempt for attempt in self._attempts[key] if attempt["state"] is MessageState.RESERVED]
-        for attempt in reserved:
-            attempt.change(
-                {"state": MessageState.VOIDED, "error": "withdrawn", "lease_token": None, "lease_until": None}
-            )
-        return bool(reserved)
+        return evidence.withdraw_reserved(self._attempts[key])
 
     def requeue(self, key: Key, at: datetime) -> None:
         """Make a campaign due at `at`, unless its facts decide otherwise or somebody holds it."""
@@ -168,6 +181,10 @@ class Standings:
     def tell(self, key: Key, what: str, **data: Any) -> None:
         """Enter into a campaign's history that `what` happened by our own doing; None leaves a datum out."""
         self.history.append((key, what, {name: value for name, value in data.items() if value is not None}))
+
+    def _tell_all(self, key: Key, told: Iterable[evidence.Told]) -> None:
+        for what, message_id, reason in told:
+            self.tell(key, what, outreach_message_id=message_id, reason=reason)
 
     def change_attempt(self, key: Key, message_id: str, **columns: Any) -> None:
         """Change columns of one attempt."""
@@ -224,7 +241,7 @@ class Standings:
         for attempt in attempts:
             if attempt.before.id == report.message_id:
                 return attempt
-        return max(attempts, key=_order, default=None)
+        return max(attempts, key=evidence.order, default=None)
 
     def _attempt_from_evidence(self, key: Key, message_id: str | None, at: datetime) -> _Attempt:
         """Enter an attempt that our ledger does not know, for example after a restore: the provider knows better."""
@@ -242,37 +259,14 @@ class Standings:
         attempt.stamp(lifecycle.note(attempt.stamps, report.fact, at, lifecycle.PER_ATTEMPT))
         if report.sendgrid_message_id and attempt["sendgrid_message_id"] is None:
             attempt.change({"sendgrid_message_id": report.sendgrid_message_id})
-        if lifecycle.RULES[report.fact].evidence and self._proves(key, attempt, report.fact):
-            if attempt["state"] is not MessageState.ACCEPTED:  # an accepted one has no lease any more
-                attempt.change({"state": MessageState.ACCEPTED, "lease_token": None, "lease_until": None})
-            if attempt["accepted_at"] is None:
-                attempt.change({"accepted_at": now})
+        if lifecycle.RULES[report.fact].evidence:
+            if report.by_provider and attempt["reported_at"] is None:
+                attempt.change({"reported_at": now})
+            self._tell_all(key, evidence.note(self._attempts[key], attempt, report.fact, now))
         if report.reason and report.fact in _FAILURES:
             attempt.change({"error": report.reason})
 
-    def _proves(self, key: Key, attempt: _Attempt, fact: Fact) -> bool:
-        """Decide whether evidence makes `attempt` the accepted one, and withdraw what it makes superfluous."""
-        state: MessageState = attempt["state"]
-        if state is MessageState.ACCEPTED or state in _UNDECIDED:
-            return True
-        status = lifecycle.RULES[fact].status
-        if state is MessageState.SUPERSEDED and (status is None or lifecycle.RANK[status] < lifecycle.REACHED_OWNER):
-            return False
-        step, number = attempt.before.step, attempt.before.attempt
-        others = [other for other in self._attempts[key] if other.before.step == step and other is not attempt]
-        if any(other["state"] in LIVE_STATES and other["state"] is not MessageState.RESERVED for other in others):
-            return False  # a second mail has left already: recorded, and counted as a duplicate
-        for other in others:
-            if other["state"] is not MessageState.RESERVED and other.before.attempt > number:
-                other.change({"state": MessageState.SUPERSEDED})
-        self.withdraw_reserved(key)
-        return True
-
     def _sendgrid_id(self, key: Key) -> str | None:
         known = [a for a in self._attempts[key] if a["sendgrid_message_id"] and a["state"] not in _WITHDRAWN]
-        latest = max(known, key=_order, default=None)
+        latest = max(known, key=evidence.order, default=None)
         return (latest or self._campaigns[key])["sendgrid_message_id"]
-
-
-def _order(attempt: _Attempt) -> tuple[int, int]:
-    return (attempt.before.step, attempt.before.attempt)

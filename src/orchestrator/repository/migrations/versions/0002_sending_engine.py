@@ -26,6 +26,7 @@ def upgrade() -> None:
 def _outreach_messages() -> None:
     with op.batch_alter_table("outreach_messages") as table:
         table.add_column(sa.Column("reported_at", TIME))
+        table.add_column(sa.Column("doubted_at", TIME))
         table.add_column(sa.Column("check_at", TIME))
         table.drop_constraint("ck_outreach_messages_state", type_="check")
         table.create_check_constraint("ck_outreach_messages_state", f"state IN ({', '.join(map(repr, STATES))})")
@@ -36,8 +37,24 @@ def _outreach_messages() -> None:
         postgresql_where=sa.text("check_at IS NOT NULL"),
         sqlite_where=sa.text("check_at IS NOT NULL"),
     )
+    partial = {
+        "in_doubt": "state = 'in_doubt'",
+        "duplicate": "accepted_at IS NOT NULL AND state IN ('lost', 'voided', 'not_sent', 'rejected')",
+    }
+    for name, rows in partial.items():
+        where = sa.text(rows)
+        op.create_index(
+            f"ix_outreach_messages_{name}",
+            "outreach_messages",
+            ["tenant_id", "id"],
+            postgresql_where=where,
+            sqlite_where=where,
+        )
     # What is in doubt already was never going to be looked at again.
-    op.execute("UPDATE outreach_messages SET check_at = CURRENT_TIMESTAMP WHERE state = 'in_doubt'")
+    op.execute(
+        "UPDATE outreach_messages SET doubted_at = CURRENT_TIMESTAMP, check_at = CURRENT_TIMESTAMP"
+        " WHERE state = 'in_doubt'"
+    )
 
 
 def _accounts() -> None:
