@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator import api
-from orchestrator.engines import LocalEngine
+from orchestrator import api, engines
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.publishers.base import Publisher
 
@@ -27,7 +26,7 @@ def create_service(
         with_worker: Also send what is due; otherwise only events are published.
         publisher: Where events go; None writes them to standard output as lines of JSON.
     """
-    engine = LocalEngine(orchestrator, publisher=publisher, dispatch=with_worker)
+    engine = engines.create(orchestrator, publisher=publisher, dispatch=with_worker)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -217,4 +217,4 @@ def test_the_log_of_serve_is_json_when_nobody_looks(sqlite_database: Path):
         entry = json.loads(line_with(process.stderr, "engine.started"))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=TIMEOUT)
-    assert (entry["level"], entry["loops"]) == ("info", ["relay"])
+    assert (entry["level"], entry["loops"]) == ("info", ["relay", "heartbeat"])

@@ -33,8 +33,33 @@ class Core:
     def __init__(self, send: Callable[[], dict[str, int]], relay: Callable[[], int] = lambda: 0) -> None:
         self._send, self._relay = send, relay
         self.subscribers: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
+        self.states: list[str] = []
 
-    def send_due(self, limit: int = 100, concurrency: int = 8) -> dict[str, int]:
+    @property
+    def operations(self) -> Core:
+        return self
+
+    def when_due(self, function: Callable[[], object]) -> Callable[[], None]:
+        return self.subscribe("due", lambda _event: function())
+
+    def pulse(self, kind: str) -> Core:
+        return self
+
+    def beat(self, state: str, sent: int) -> None:
+        self.states.append(state)
+
+    def recover(self) -> tuple[int, int]:
+        return 0, 0
+
+    def reconcile(self) -> Counter[str]:
+        return Counter()
+
+    def maintain(self) -> Counter[str]:
+        return Counter()
+
+    def send_due(
+        self, limit: int = 100, concurrency: int = 8, stop: Callable[[], bool] | None = None
+    ) -> dict[str, int]:
         return self._send()
 
     def relay_events(self, publisher: object = None, limit: int = 500) -> int:
@@ -214,7 +239,8 @@ def test_an_engine_can_be_started_again_and_forgets_its_subscriptions():
         assert rounds.acquire(timeout=PATIENCE)
         assert {type_: len(found) for type_, found in core.subscribers.items()} == {
             "*": 1,
-            "event.outreach.scheduled": 1,
+            "event.outreach.sent": 1,
+            "due": 1,
         }
         assert engine.stop(timeout=PATIENCE)
     assert not any(core.subscribers.values())

@@ -1,27 +1,57 @@
-"""The loops of one process: a thread that sends what is due, and a thread that publishes the outbox."""
+"""The loops of one process: threads that send what is due, publish, reconcile, prune, and say that they are there."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 import structlog
 
+from orchestrator.engines.loops import Loop
 from orchestrator.publishers.base import Publisher
+from orchestrator.services import heartbeats
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between looks for work that nobody announced: a schedule that came due, another process's commit.
 POLL_INTERVAL = 1.0
-#: Longest pause after a round that failed, in seconds; the first is one poll interval, each further one doubles.
-LONGEST_PAUSE = 30.0
+#: Seconds between looks at attempts whose worker died and at those in doubt.
+RECONCILE_INTERVAL = 5.0
+#: Seconds between two rounds of deleting what is too old.
+MAINTENANCE_INTERVAL = 3600.0
+#: Most mails of one round: so many that a round ends because nothing is due, or because it was told to.
+ENDLESS = 1_000_000
+#: Seconds that `stop` gives mails on their way: what a request may take, and the writing down of what came of it.
+DRAIN_TIMEOUT = 45.0
+
+
+class Beating(Protocol):
+    """A heartbeat."""
+
+    def beat(self, state: str, sent: int) -> None: ...
+
+
+class Operating(Protocol):
+    """What the loops need of the operators' façade."""
+
+    def when_due(self, function: Callable[[], object]) -> Callable[[], None]: ...
+    def recover(self) -> tuple[int, int]: ...
+    def reconcile(self) -> Counter[str]: ...
+    def maintain(self) -> Counter[str]: ...
+    def pulse(self, kind: str) -> Beating: ...
 
 
 class Core(Protocol):
     """What the loops need of the façade."""
 
-    def send_due(self, limit: int = ..., concurrency: int = ...) -> dict[str, int]: ...
+    @property
+    def operations(self) -> Operating: ...
+    def send_due(
+        self, limit: int = ..., concurrency: int = ..., stop: Callable[[], bool] | None = ...
+    ) -> dict[str, int]: ...
     def relay_events(self, publisher: Publisher | None = ..., limit: int = ...) -> int: ...
     def subscribe(self, type_: str, function: Callable[[dict[str, Any]], None]) -> Callable[[], None]: ...
 
@@ -35,9 +65,8 @@ class LocalEngine:
     Args:
         orchestrator: The façade.
         publisher: Where events go; None writes them to standard output as lines of JSON.
-        dispatch: Whether to send. Without, only events are published.
+        dispatch: Whether to send, to reconcile and to prune. Without, only events are published.
         poll_interval: Seconds between looks for work that nobody announced.
-        batch: Most campaigns sent in one round, and so the most that `stop` waits for.
         concurrency: Mails on their way at the same time.
     """
 
@@ -48,18 +77,25 @@ class LocalEngine:
         publisher: Publisher | None = None,
         dispatch: bool = True,
         poll_interval: float = POLL_INTERVAL,
-        batch: int = 500,
         concurrency: int = 200,
     ) -> None:
         self._orchestrator = orchestrator
-        self._loops = [_Loop("relay", lambda: orchestrator.relay_events(publisher), poll_interval, "*")]
+        self._concurrency = concurrency
+        self._kind = "worker" if dispatch else "service"
+        self._dispatch = Loop("dispatch", self._send, poll_interval)
+        self._relay = Loop("relay", lambda: orchestrator.relay_events(publisher), poll_interval)
+        self._heart = Loop("heartbeat", self._beat, heartbeats.INTERVAL)
+        self._loops = [self._relay, self._heart]
         if dispatch:
-
-            def send() -> int:
-                return sum(orchestrator.send_due(batch, concurrency).values())
-
-            self._loops.append(_Loop("dispatch", send, poll_interval, "event.outreach.scheduled"))
+            self._loops += [self._dispatch, Loop("reconcile", self._reconcile, RECONCILE_INTERVAL), *self._more_loops()]
         self._subscriptions: list[Callable[[], None]] = []
+        self._pulse: Beating | None = None
+        self._state = "running"
+        self._sent = 0
+        self._counting = threading.Lock()
+
+    def _more_loops(self) -> list[Loop]:
+        return [Loop("maintenance", self._maintain, MAINTENANCE_INTERVAL)]
 
     def __enter__(self) -> Self:
         self.start()
@@ -72,7 +108,13 @@ class LocalEngine:
         """Start the loops; a second call changes nothing."""
         if self._subscriptions:
             return
-        self._subscriptions = [self._orchestrator.subscribe(loop.woken_by, loop.wake) for loop in self._loops]
+        core = self._orchestrator
+        self._state, self._pulse = "running", core.operations.pulse(self._kind)
+        self._subscriptions = [
+            core.subscribe("*", self._relay.wake),
+            core.subscribe("event.outreach.sent", self._count),
+            core.operations.when_due(self._dispatch.wake),
+        ]
         for loop in self._loops:
             loop.start()
         log.info("engine started", action="engine.started", loops=[loop.name for loop in self._loops])
@@ -82,75 +124,55 @@ class LocalEngine:
         for loop in self._loops:
             loop.wake()
 
-    def stop(self, timeout: float = 30.0) -> bool:
-        """Finish the rounds that are running, mails on their way included, and end the loops.
+    def stop(self, timeout: float = DRAIN_TIMEOUT) -> bool:
+        """Claim and hand over nothing more, wait for mails on their way, and end the loops.
 
         Args:
-            timeout: Seconds to wait for each loop.
+            timeout: Seconds to wait, for all loops together.
 
         Returns:
             Whether all of them ended; one that did not ends by itself after its round.
         """
+        deadline = time.monotonic() + timeout
         while self._subscriptions:
             self._subscriptions.pop()()
+        self._state = "draining"
+        self._heart.wake()
         for loop in self._loops:
-            loop.tell_to_stop()
-        ended = [loop.join(timeout) for loop in self._loops]
+            if loop is not self._heart:
+                loop.tell_to_stop()
+        ended = [loop.join(deadline - time.monotonic()) for loop in self._loops if loop is not self._heart]
         stopped = all(ended)
-        log.info("engine stopped", action="engine.stopped", drained=stopped)
+        if stopped:
+            self._heart.tell_to_stop()
+            stopped = self._heart.join(deadline - time.monotonic())
+            self._say_goodbye()
+        log.info("engine stopped", action="engine.stopped", drained=stopped, sent=self._sent)
         return stopped
 
+    def _send(self) -> bool:
+        return any(self._orchestrator.send_due(ENDLESS, self._concurrency, self._dispatch.is_stopping).values())
 
-class _Loop:
-    """One thread that works until there is nothing to do, then waits to be woken."""
+    def _reconcile(self) -> bool:
+        recovered = self._orchestrator.operations.recover()
+        words = self._orchestrator.operations.reconcile()
+        return any(recovered) or any(words[word] for word in ("accepted", "resent", "held"))
 
-    def __init__(self, name: str, work: Callable[[], int], poll_interval: float, woken_by: str) -> None:
-        self.name = name
-        self.woken_by = woken_by
-        self._work = work
-        self._poll_interval = poll_interval
-        self._awake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+    def _maintain(self) -> None:
+        self._orchestrator.operations.maintain()
 
-    def start(self) -> None:
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"outreach-{self.name}", daemon=True)
-        self._thread.start()
+    def _count(self, _event: dict[str, Any]) -> None:
+        with self._counting:
+            self._sent += 1
 
-    def wake(self, _event: object = None) -> None:
-        self._awake.set()
+    def _beat(self) -> None:
+        if self._pulse is not None:
+            self._pulse.beat(self._state, self._sent)
 
-    def tell_to_stop(self) -> None:
-        self._stopping.set()
-        self._awake.set()
-
-    def join(self, timeout: float) -> bool:
-        if self._thread is not None:
-            self._thread.join(timeout)
-        return self._thread is None or not self._thread.is_alive()
-
-    def _run(self) -> None:
-        failures = 0
-        while not self._stopping.is_set():
-            self._awake.clear()  # before the work: whatever is committed meanwhile must not be slept over
-            try:
-                done = self._work()
-            except Exception as error:  # whatever went wrong in one round, the next one may work
-                failures += 1
-                self._pause(failures, error)
-                continue
-            failures = 0
-            if not done and not self._stopping.is_set():
-                self._awake.wait(self._poll_interval)
-
-    def _pause(self, failures: int, error: Exception) -> None:
-        pause = min(self._poll_interval * 2 ** min(failures - 1, 10), LONGEST_PAUSE)
-        log.error(
-            "round failed, trying again",
-            action=f"{self.name}.failed",
-            error=f"{type(error).__name__}: {error}",
-            pause=pause,
-            exc_info=failures == 1,  # the traceback once, not every few seconds
-        )
-        self._stopping.wait(pause)
+    def _say_goodbye(self) -> None:
+        self._state = "stopped"
+        try:
+            self._beat()
+        except Exception as error:  # what stops must stop; others see that it is silent
+            log.warning("cannot say that this process stopped", action="heartbeat.failed", error=str(error))
+        self._pulse = None

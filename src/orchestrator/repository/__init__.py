@@ -91,6 +91,11 @@ class OutreachRepository:
 
         return end
 
+    @property
+    def has_jobs(self) -> bool:
+        """Whether workers can be woken by jobs: on PostgreSQL."""
+        return not self._is_sqlite
+
     def jobs_address(self) -> str | None:
         """Return libpq's address of the tables that Procrastinate works on, or None where they are not usable.
 
