@@ -182,6 +182,8 @@ class Command(StrEnum):
     RESCHEDULE = "reschedule"
     RETRY = "retry"
     UPDATE = "update"
+    HOLD = "hold"
+    RELEASE = "release"
 
 
 #: From which statuses each command is allowed. SEND answers "already sent" or "suppressed" by itself for the others.
@@ -191,6 +193,9 @@ ALLOWED: dict[Command, frozenset[Status]] = {
     Command.RESCHEDULE: frozenset({Status.SCHEDULED, Status.CANCELLED, Status.FAILED}),
     Command.RETRY: frozenset({Status.FAILED}),
     Command.UPDATE: frozenset({Status.SCHEDULED, Status.SUPPRESSED, Status.CANCELLED, Status.FAILED}),
+    Command.HOLD: frozenset({Status.SCHEDULED}),
+    # A hold stays where a mail failed, or the campaign was called off: neither a retry nor a new time lifts it.
+    Command.RELEASE: frozenset({Status.SCHEDULED, Status.SUPPRESSED, Status.CANCELLED, Status.FAILED}),
 }
 
 

@@ -28,3 +28,7 @@ class MissedRule:
     def missed(self, due_at: datetime, now: datetime) -> bool:
         """Tell whether mail that was due at `due_at` has missed its time."""
         return self.policy is not MissedPolicy.SEND and now - due_at > self.after
+
+
+#: What holds where nobody has decided otherwise.
+USUAL = MissedRule()

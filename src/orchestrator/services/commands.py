@@ -15,7 +15,7 @@ from orchestrator.domain.message import MessageState
 from orchestrator.domain.suppression import address_key
 from orchestrator.rendering import subject_line
 from orchestrator.repository import Transaction, addresses, campaigns, messages
-from orchestrator.services import facts
+from orchestrator.services import facts, holds
 from orchestrator.services.standing import Standings
 
 Begin = Callable[[], AbstractContextManager[Transaction]]
@@ -52,8 +52,40 @@ def reschedule(begin: Begin, key: Key, scheduled_at: datetime | None) -> Outreac
     """
     with begin() as tx:
         standings = _ready(tx, key, Command.RESCHEDULE)
-        _make_due(tx, standings, key, scheduled_at or tx.now(), "rescheduled")
+        at = _due_at(tx, scheduled_at)
+        _make_due(tx, standings, key, at, "rescheduled")
         standings.change(key, scheduled_at=scheduled_at)
+        holds.obey_memo_link(standings, key, standings.campaign(key).memo_url, at)
+        facts.write(tx, standings)
+        return standings.campaign(key)
+
+
+def hold(begin: Begin, key: Key, reason: str) -> OutreachCampaign:
+    """Keep a campaign from going out until it is released; another reason replaces the one it is held for.
+
+    A mail of it that is on its way already is not called back; should it turn out not to have left, it stays here.
+
+    Raises:
+        CampaignNotFound: The tenant has no such campaign.
+        InvalidState: It was sent, or called off.
+    """
+    with begin() as tx:
+        standings = _locked(tx, key, Command.HOLD)
+        holds.hold(standings, key, reason)
+        facts.write(tx, standings)
+        return standings.campaign(key)
+
+
+def release(begin: Begin, key: Key) -> OutreachCampaign:
+    """End a hold, whatever it was for: the campaign is due at its time, or now. One that nobody holds is left alone.
+
+    Raises:
+        CampaignNotFound: The tenant has no such campaign.
+        InvalidState: It was sent.
+    """
+    with begin() as tx:
+        standings = _locked(tx, key, Command.RELEASE)
+        holds.release(standings, key, _due_at(tx, standings.campaign(key).scheduled_at))
         facts.write(tx, standings)
         return standings.campaign(key)
 
@@ -106,12 +138,15 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         standings = _ready(tx, key, Command.UPDATE)
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
             raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
+        memo_before, at = standings.campaign(key).memo_url, _due_at(tx, standings.campaign(key).scheduled_at)
         standings.change(key, **columns)
         if standings.withdraw_reserved(key):  # it was composed from what the campaign said before
-            standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
+            standings.requeue(key, at)
         if "owner_address_key" in columns:
-            _obey_address(tx, standings, key, suppressed)
+            _obey_address(standings, key, suppressed, at)
         standings.tell(key, "updated")
+        if "memo_url" in columns:
+            holds.obey_memo_link(standings, key, memo_before, at)
         facts.write(tx, standings)
         return standings.campaign(key)
 
@@ -124,14 +159,14 @@ def _suppression(tx: Transaction, tenant_id: str, key: str | None) -> str | None
     return addresses.get_many(tx, [(tenant_id, key)])[tenant_id, key].suppression_reason
 
 
-def _obey_address(tx: Transaction, standings: Standings, key: Key, suppressed: str | None) -> None:
+def _obey_address(standings: Standings, key: Key, suppressed: str | None, at: datetime) -> None:
     """Take a campaign off the queue, or put it back, as its new address demands."""
     status = standings.campaign(key).status
     if suppressed and status is OutreachStatus.SCHEDULED:
         standings.suppress(key, suppressed)
     elif not suppressed and status is OutreachStatus.SUPPRESSED:
         standings.change(key, status=OutreachStatus.SCHEDULED, last_error=None)
-        standings.requeue(key, standings.campaign(key).scheduled_at or tx.now())
+        standings.requeue(key, at)
 
 
 def _record_columns(property_record: Any) -> dict[str, Any]:
@@ -146,12 +181,21 @@ def _record_columns(property_record: Any) -> dict[str, Any]:
     }
 
 
-def _ready(tx: Transaction, key: Key, command: Command) -> Standings:
+def _due_at(tx: Transaction, scheduled_at: datetime | None) -> datetime:
+    """Return when a campaign with this schedule goes out: a time that has passed means now, and is not missed."""
+    return max(scheduled_at or tx.now(), tx.now())
+
+
+def _locked(tx: Transaction, key: Key, command: Command) -> Standings:
     locked = campaigns.lock_many(tx, [key], records=True)
     if key not in locked:
         raise errors.CampaignNotFound(key[1])
-    standings = Standings(locked, messages.of_campaigns(tx, locked))
     lifecycle.require(command, locked[key].status)
+    return Standings(locked, messages.of_campaigns(tx, locked))
+
+
+def _ready(tx: Transaction, key: Key, command: Command) -> Standings:
+    standings = _locked(tx, key, command)
     for message in standings.attempts(key):
         if message.state in (MessageState.HANDED, MessageState.IN_DOUBT):
             situation = "is being sent right now" if message.state is MessageState.HANDED else "may have been sent"

@@ -13,6 +13,7 @@ import structlog
 from orchestrator import errors
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.domain.pacing import backoff
+from orchestrator.domain.schedule import USUAL, MissedRule
 from orchestrator.repository import Transaction
 from orchestrator.services import batch, ledger, settle
 from orchestrator.services.compose import Composer, Replacements
@@ -43,6 +44,7 @@ class Dispatcher:
         pause: Waits the given seconds between tries.
         monotonic: Seconds by a clock that is never set.
         reached: Called with the name of each step of a mail, in the order they stand in docs/sending.md.
+        missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Dispatcher:
         pause: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         reached: Callable[[str], object] = lambda _: None,
+        missed: MissedRule = USUAL,
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -62,6 +65,7 @@ class Dispatcher:
         self._pause = pause
         self._monotonic = monotonic
         self._reached = reached
+        self._missed = missed
         self._last_tenant: str | None = None
 
     def send(self, key: Key, replacements: Replacements | None = None) -> Answer:
@@ -113,7 +117,8 @@ class Dispatcher:
                 on its way is waited for.
 
         Returns:
-            How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``.
+            How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``; or, as their gates said,
+            ``held`` or ``skipped``.
 
         Raises:
             MissingApiKey, ConfigurationError: Nothing can be sent; nothing was touched.
@@ -127,14 +132,14 @@ class Dispatcher:
         left = limit
         while left > 0 and not (stop and stop()):
             with self._begin() as tx:
-                claimed = batch.claim_due(tx, min(left, CLAIM_AT_ONCE), self._last_tenant)
+                claimed = batch.claim_due(tx, min(left, CLAIM_AT_ONCE), self._last_tenant, self._missed)
             self._last_tenant = claimed.last_tenant
             self._reached("claimed")
-            words["suppressed"] += claimed.suppressed
+            words += claimed.refused
             if claimed.claims:
                 words += self._send_round(claimed.claims, transport, concurrency)
             left -= len(claimed.claims)
-            if not claimed.claims and not claimed.suppressed:
+            if not claimed.claims and not claimed.refused:
                 break
         return +words
 

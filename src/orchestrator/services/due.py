@@ -122,7 +122,7 @@ class Round:
         refused = await asyncio.to_thread(self._hand, mails) if mails else {}
         for answer in refused.values():
             self._room.release()
-            self._words[answer.status] += answer.status == "suppressed"
+            self._words[answer.status] += answer.status in ("suppressed", "held")
         return [
             asyncio.create_task(self._post(claimed, mail, latest))
             for claimed, mail in mails

@@ -19,8 +19,9 @@ from orchestrator.domain.message import (
     OutgoingMail,
     OutreachMessage,
 )
+from orchestrator.domain.schedule import USUAL
 from orchestrator.repository import Transaction, addresses, campaigns, messages
-from orchestrator.services import facts
+from orchestrator.services import facts, gates
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -70,19 +71,23 @@ def claim(tx: Transaction, key: Key, *, due_only: bool) -> Claim | Answer:
     standings = locked(tx, key, records=True)
     if due_only and not _is_due(tx, standings.campaign(key)):
         return Answer("not_due")
-    decided = decide(tx, standings, key, addresses.get_many(tx, [address_key])[address_key].suppression_reason)
+    known = addresses.get_many(tx, [address_key])
+    refusal = gates.suppression(known[address_key])
+    if due_only:
+        refusal = gates.refusals(tx, {key: standings.campaign(key)}, known, USUAL).get(key)
+    decided = decide(tx, standings, key, refusal)
     facts.write(tx, standings)
     return decided
 
 
-def decide(tx: Transaction, standings: Standings, key: Key, suppressed: str | None) -> Claim | Answer:
+def decide(tx: Transaction, standings: Standings, key: Key, refusal: gates.Refusal | None) -> Claim | Answer:
     """Reserve a locked campaign's next attempt, or say why there is none; the caller writes `standings`.
 
     Args:
         tx: The transaction that holds the lock.
         standings: The campaign with its attempts.
         key: (tenant_id, campaign_id).
-        suppressed: Why the owner's address must not be written to, or None.
+        refusal: What `gates` have to say against it, or None. An attempt on its way is answered first.
 
     Raises:
         InvalidState: The campaign was cancelled.
@@ -90,9 +95,9 @@ def decide(tx: Transaction, standings: Standings, key: Key, suppressed: str | No
     answer = _live_answer(tx, standings, key)
     if answer is not None:
         return answer
-    if suppressed is not None:
-        standings.suppress(key, suppressed)
-        return Answer("suppressed", reason=suppressed)
+    if refusal is not None:
+        gates.apply(standings, key, refusal)
+        return Answer(str(refusal.effect), reason=refusal.reason)
     lifecycle.require(lifecycle.Command.SEND, standings.campaign(key).status)
     return _reserve(tx, standings, key)
 
