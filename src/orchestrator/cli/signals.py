@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -46,3 +48,37 @@ def _importing(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+class Asked:
+    """Notices the first request to stop, and ends the process at the second; made in the main thread.
+
+    For what stops in its own time: nothing is raised where the program happens to be. What is ignored stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._number = signal.SIGTERM
+        self._asked = threading.Event()
+        for number in _ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._notice)
+
+    def is_set(self) -> bool:
+        """Tell whether somebody has asked."""
+        return self._asked.is_set()
+
+    def wait(self) -> int:
+        """Wait until somebody asks, and return the number of the signal."""
+        self._asked.wait()
+        return self._number
+
+    def _notice(self, number: int, _frame: FrameType | None) -> None:
+        if self._asked.is_set():
+            os._exit(int(exit_code(number)))  # no thread is waited for
+        self._number = signal.Signals(number)
+        self._asked.set()
+
+
+def exit_code(number: int) -> ExitCode:
+    """Return what a process says that was ended by the signal."""
+    return ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engines.local import LocalEngine
+from orchestrator.engines.local import ENDLESS, LocalEngine
 
 if TYPE_CHECKING:
     from orchestrator.engines.procrastinate import PostgresCore
     from orchestrator.publishers.base import Publisher
 
-__all__ = ["LocalEngine", "create"]
+__all__ = ["ENDLESS", "LocalEngine", "create"]
 
 
 def create(

@@ -1,4 +1,4 @@
-"""Commands that stay: ``demo``, ``serve``, ``sandbox``, ``relay``."""
+"""Commands that stay: ``demo``, ``serve``, ``worker``, ``sandbox``, ``relay``; and ``status``, which tells of them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command()(demo)
     app.command()(serve)
+    app.command()(worker)
+    app.command()(status)
     app.command()(sandbox)
     app.command()(relay)
 
@@ -58,6 +60,39 @@ def serve(
     from orchestrator.cli import service
 
     service.serve(host, port, with_worker=with_worker, output=Output(quiet=quiet))
+
+
+def worker(
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, max=10_000, help="Most mails on their way at the same time.")
+    ] = 200,
+    once: Annotated[bool, typer.Option("--once", help="Do what there is to do and exit, as for cron.")] = False,
+    drain_timeout: Annotated[
+        float,
+        typer.Option(
+            "--drain-timeout", min=0, metavar="SECONDS", help="How long stopping may wait for mails on their way."
+        ),
+    ] = 45.0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Send what is due, publish events, and settle what is in doubt, until asked to stop.
+
+    SIGTERM and Ctrl-C drain: nothing new is begun, mails on their way are waited for, exit 0.
+    A second signal ends at once; so does a drain that takes too long. Then exit 143 or 130.
+    """
+    from orchestrator.cli import worker
+
+    if once:
+        worker.work_once(concurrency, Output(quiet=quiet))
+    else:
+        worker.work(concurrency, drain_timeout, Output(quiet=quiet))
+
+
+def status(json: options.Json = False) -> None:
+    """Tell who works and what waits: workers, queues, pauses, mails in doubt."""
+    from orchestrator.cli import status
+
+    status.show(Output(json=json))
 
 
 def sandbox(
