@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -12,9 +13,10 @@ import structlog
 from orchestrator import errors
 from orchestrator.clock import new_id
 from orchestrator.domain.events import DeliveryEvent, MalformedEvent
-from orchestrator.repository import Transaction, campaigns, events, messages
+from orchestrator.repository import Transaction, campaigns, events, in_doubt, messages, probes
 from orchestrator.services import facts
 from orchestrator.services.facts import Report
+from orchestrator.services.probe import NOBODY
 
 log = structlog.get_logger(__name__)
 
@@ -52,40 +54,57 @@ class DeliveryEvents:
             DatabaseUnreachable: Nothing was stored; the provider will send the batch again.
         """
         try:
-            with self._begin() as tx:
-                return _ingest(tx, batch)
+            return self._ingest(batch)
         except errors.UnstorableData as error:
             log.warning("webhook batch has an unstorable event", action="webhook.one_by_one", reason=str(error))
         return _joined([self._ingest_alone(event) for event in batch])
+
+    def _ingest(self, batch: Sequence[Incoming]) -> Receipt:
+        with self._begin() as tx:
+            receipt, reported = _ingest(tx, batch)
+            news = in_doubt.worth_writing(tx, reported)
+        if news:
+            # After the commit, because senders wait for these rows. Should it fail, so does the batch: the provider
+            # sends it again, and its events tell of the same mails although they are known by then.
+            with self._begin() as tx:
+                in_doubt.advance(tx, news)
+        return receipt
 
     def _ingest_alone(self, event: Incoming) -> Receipt:
         # A transaction of its own: one over all of them would take locks in the order of arrival. If a later one
         # fails, the provider sends all of them again, and these are known by then.
         try:
-            with self._begin() as tx:
-                return _ingest(tx, [event])
+            return self._ingest([event])
         except errors.UnstorableData as error:
             log.error("event kept aside", action="webhook.poison", reason=str(error))
             refused = MalformedEvent(
                 raw={"unstorable": repr(event.raw)[:10_000]}, reason=str(error), dedupe_key=event.dedupe_key
             )
-        with self._begin() as tx:
-            return _ingest(tx, [refused])
+        return self._ingest([refused])
 
 
-def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> Receipt:
+def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> tuple[Receipt, dict[str, datetime]]:
+    """Store `batch`; return what became of it, and by account when the latest mail was handed over that it tells of."""
     resolved = [_check(event) for event in batch]
     reports: list[Report | None] = _resolve(tx, batch, resolved)
     unknown = [
         (event, reason or "no campaign of this tenant")
         for event, reason, report in zip(batch, resolved, reports, strict=True)
-        if report is None
+        if report is None and not _is_probe(event)
     ]
     recorded = facts.record(tx, [report for report in reports if report is not None])
     _keep_aside(tx, unknown)
     results = [_result(event, report, recorded.statuses) for event, report in zip(batch, reports, strict=True)]
+    probes_told = {event.message_id for event in batch if isinstance(event, DeliveryEvent) and _is_probe(event)}
+    reported = {**(probes.handed(tx, probes_told) if probes_told else {})}
+    for account, at in recorded.reported_through.items():
+        reported[account] = max(at, reported.get(account, at))
     known, new = len(batch) - len(unknown), len(recorded.new)
-    return Receipt(len(batch), new, known - new, len(unknown), tuple(results))
+    return Receipt(len(batch), new, known - new, len(unknown), tuple(results)), reported
+
+
+def _is_probe(event: Incoming) -> bool:
+    return isinstance(event, DeliveryEvent) and event.tenant_id == NOBODY
 
 
 def _joined(receipts: Sequence[Receipt]) -> Receipt:
@@ -102,6 +121,8 @@ def _check(event: Incoming) -> str | None:
     """Return why `event` cannot belong to any campaign, or None."""
     if isinstance(event, MalformedEvent):
         return event.reason
+    if _is_probe(event):
+        return "a probe"
     if event.event_type.startswith("unknown"):
         return "unknown event type"
     if not (event.message_id or event.campaign_id or event.sendgrid_message_id):
