@@ -12,6 +12,7 @@ import structlog
 
 from orchestrator import errors, rendering
 from orchestrator.clock import Clock, SystemClock
+from orchestrator.domain.schedule import MissedRule
 from orchestrator.publishers.base import Publisher
 from orchestrator.publishers.log import LogPublisher
 from orchestrator.repository import OutreachRepository
@@ -114,7 +115,13 @@ class Services:
             pause=parts.pause,
             monotonic=parts.monotonic,
             reached=parts.reached,
+            missed=self.missed_rule,
         )
+
+    @property
+    def missed_rule(self) -> MissedRule:
+        """What becomes of mail that missed its time, where its tenant has not decided otherwise."""
+        return MissedRule.of(self.settings.missed_schedule, self.settings.missed_after)
 
     @cached_property
     def delivery_events(self) -> DeliveryEvents:

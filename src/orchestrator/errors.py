@@ -7,6 +7,7 @@ OrchestratorError
 │   ├── DatabaseUnreachable
 │   │   └── DatabaseBusy
 │   ├── DatabaseUnusable
+│   ├── DatabaseMoved           nothing leaves by itself from a clone or a restored backup
 │   └── SchemaOutOfDate
 ├── UnstorableData              the database refused a value
 ├── ValidationError             (also ValueError) one field of the caller's input is wrong
@@ -80,6 +81,12 @@ class DatabaseUnusable(ConfigurationError):
     """The database answers, but cannot do what it is asked; nothing was stored."""
 
     fix = "Check the reason: most often a missing permission, a full disk, or a file that is no database."
+
+
+class DatabaseMoved(ConfigurationError):
+    """This database is a clone, was restored, or was moved; nothing is sent from it by itself."""
+
+    fix = "Make sure that nothing sends from the original any more, then say so here: outreach db adopt"
 
 
 class SchemaOutOfDate(ConfigurationError):

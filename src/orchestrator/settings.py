@@ -6,7 +6,7 @@ Only the façade, `OutreachRepository` and the entry points call `load`; everyth
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -43,6 +43,18 @@ class Settings(BaseSettings):
         None,
         alias="OUTREACH_SECRET_KEY",
         description="Signs links; comma-separated, the first signs; default: made once and kept in the database",
+    )
+    missed_schedule: Literal["send", "skip", "hold"] = Field(
+        "send",
+        alias="OUTREACH_MISSED_SCHEDULE",
+        description="What becomes of mail that missed its time: send, skip or hold",
+    )
+    missed_after: int = Field(
+        86_400,
+        alias="OUTREACH_MISSED_AFTER",
+        ge=0,
+        le=315_360_000,
+        description="Seconds after which mail that is due has missed its time",
     )
     postal_address: str | None = Field(
         None, alias="OUTREACH_POSTAL_ADDRESS", description="Your postal address, required by CAN-SPAM in every mail"

@@ -25,6 +25,11 @@ class MissedRule:
     policy: MissedPolicy = MissedPolicy.SEND
     after: timedelta = timedelta(days=1)
 
+    @classmethod
+    def of(cls, policy: str, seconds: int) -> MissedRule:
+        """Return the rule that settings write as a word and a number of seconds."""
+        return cls(MissedPolicy(policy), timedelta(seconds=seconds))
+
     def missed(self, due_at: datetime, now: datetime) -> bool:
         """Tell whether mail that was due at `due_at` has missed its time."""
         return self.policy is not MissedPolicy.SEND and now - due_at > self.after

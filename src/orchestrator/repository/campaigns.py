@@ -14,6 +14,7 @@ from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import campaigns as table
+from orchestrator.repository.tables import tenants as decided
 
 #: (tenant_id, campaign_id)
 Key = tuple[str, str]
@@ -218,6 +219,7 @@ def due(tx: Transaction, now: datetime, limit: int, *, after: str | None = None)
     """Return keys of campaigns whose time has come: the tenants in turn, each tenant's oldest first.
 
     Reads the head of each tenant's queue, never the queue, so one tenant's million costs as much as another's ten.
+    A tenant that is paused is passed over, whatever waits there.
 
     Args:
         tx: The transaction.
@@ -254,7 +256,7 @@ def _tenants(tx: Transaction, now: datetime, limit: int, after: str) -> list[str
         query = sa.select(queue.c.tenant_id).where(queue.c.next_send_at.is_not(None), queue.c.tenant_id > behind)
         return query.order_by(queue.c.tenant_id).limit(1).scalar_subquery()
 
-    tenants = sa.select(next_tenant(after).label("tenant_id")).cte("tenants", recursive=True)
+    tenants = sa.select(next_tenant(after).label("tenant_id")).cte("queueing", recursive=True)
     tenants = tenants.union_all(sa.select(next_tenant(tenants.c.tenant_id)).where(tenants.c.tenant_id.is_not(None)))
     earliest = (
         sa.select(queue.c.next_send_at)
@@ -263,7 +265,8 @@ def _tenants(tx: Transaction, now: datetime, limit: int, after: str) -> list[str
         .limit(1)
         .scalar_subquery()
     )
-    query = sa.select(tenants.c.tenant_id).where(tenants.c.tenant_id.is_not(None), earliest <= now)
+    paused = sa.exists().where(decided.c.tenant_id == tenants.c.tenant_id, decided.c.paused_at.is_not(None))
+    query = sa.select(tenants.c.tenant_id).where(tenants.c.tenant_id.is_not(None), ~paused, earliest <= now)
     return list(tx.execute(query.limit(limit)).scalars())
 
 

@@ -17,3 +17,9 @@ def keep_first(tx: Transaction, name: str, value: str) -> str:
     """Keep `value` under `name` unless something is there already; return what is there."""
     tx.bulk.insert_missing(table, [{"name": name, "value": value, "updated_at": tx.now()}])
     return tx.execute(sa.select(table.c.value).where(table.c.name == name)).scalar_one()
+
+
+def put(tx: Transaction, name: str, value: str) -> None:
+    """Keep `value` under `name`, whatever was there."""
+    tx.bulk.insert_missing(table, [{"name": name, "value": value, "updated_at": tx.now()}])
+    tx.execute(table.update().where(table.c.name == name).values(value=value, updated_at=tx.now()))

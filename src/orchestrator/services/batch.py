@@ -10,7 +10,7 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import MessageState, OutgoingMail, OutreachMessage
 from orchestrator.domain.schedule import USUAL, MissedRule
 from orchestrator.repository import Transaction, addresses, campaigns, messages
-from orchestrator.services import facts, gates, ledger
+from orchestrator.services import facts, fingerprint, gates, ledger
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.services.standing import Standings
 
@@ -25,6 +25,11 @@ class Claimed:
     #: The tenant whose turn was the last one.
     last_tenant: str | None
 
+    @property
+    def suppressed(self) -> int:
+        """How many turned out to be suppressed."""
+        return self.refused["suppressed"]
+
 
 def claim_due(tx: Transaction, limit: int, after: str | None, missed: MissedRule = USUAL) -> Claimed:
     """Reserve up to `limit` campaigns that are due, the tenants in turn, beginning behind tenant `after`.
@@ -32,7 +37,11 @@ def claim_due(tx: Transaction, limit: int, after: str | None, missed: MissedRule
     Campaigns that somebody else is working on are left to them. What is known of addresses is read without its lock
     here, to keep the suppressed out of the way; `hand` reads it again under the lock. `missed` says what becomes of
     mail that missed its time, where its tenant has not decided otherwise.
+
+    Raises:
+        DatabaseMoved: The database is a copy; nothing was claimed.
     """
+    fingerprint.require_same(tx)
     due = campaigns.due(tx, tx.now(), limit, after=after)
     known = campaigns.lock_due(tx, due, tx.now())
     people = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in known.values()})
