@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from orchestrator.repository import Transaction, pruning, workers
+from orchestrator.repository import Transaction, instance, pruning, workers
 
 log = structlog.get_logger(__name__)
 
@@ -24,17 +24,25 @@ KEEP_UNMATCHED = timedelta(days=90)
 KEEP_WORKERS = timedelta(days=1)
 #: Rows deleted in one transaction.
 CHUNK = 2000
+#: How often there is something to do, however many processes, cron jobs among them, ask.
+AT_MOST_EVERY = timedelta(hours=1)
+_LAST = "maintained_at"
 
 
 def run(begin: Begin) -> Counter[str]:
     """Delete what is too old, in small transactions; return how many rows of each table, under its name.
 
-    Safe at any time and in several processes at once.
+    Safe at any time and in several processes at once; nothing is done when it was done within the last hour.
 
     Raises:
         DatabaseUnreachable: The database did not answer; what was deleted stays deleted.
     """
     deleted: Counter[str] = Counter()
+    with begin() as tx:
+        last = instance.get(tx, _LAST)
+        if last is not None and datetime.fromisoformat(last) > tx.now() - AT_MOST_EVERY:
+            return deleted
+        instance.put(tx, _LAST, tx.now().isoformat())
     chores: tuple[tuple[str, Prune, timedelta], ...] = (
         ("outbox", pruning.published_events, KEEP_PUBLISHED),
         ("unmatched_events", pruning.unmatched, KEEP_UNMATCHED),
