@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, partial
 
 import structlog
@@ -19,6 +20,9 @@ from orchestrator.repository import OutreachRepository
 from orchestrator.services.compose import Composer, Sender
 from orchestrator.services.delivery_events import DeliveryEvents
 from orchestrator.services.dispatch import Dispatcher
+from orchestrator.services.endpoint import Endpoint
+from orchestrator.services.probe import Prober
+from orchestrator.services.reconcile import Reconciler, Rules
 from orchestrator.services.relay import Relay
 from orchestrator.services.secrets import Secrets
 from orchestrator.services.subscribers import Subscribers
@@ -78,7 +82,10 @@ class Services:
         from orchestrator.transports.sendgrid import SendGridTransport
 
         return SendGridTransport(
-            key.get_secret_value(), self.settings.sendgrid_url, sandbox_mode=self.settings.sandbox_mode
+            key.get_secret_value(),
+            self.settings.sendgrid_url,
+            sandbox_mode=self.settings.sandbox_mode,
+            monotonic=self._parts.monotonic,
         )
 
     @cached_property
@@ -116,6 +123,8 @@ class Services:
             monotonic=parts.monotonic,
             reached=parts.reached,
             missed=self.missed_rule,
+            rate=self.settings.send_rate,
+            reconsider=lambda key: self.reconciler.reconsider(key),
         )
 
     @property
@@ -126,6 +135,20 @@ class Services:
     @cached_property
     def delivery_events(self) -> DeliveryEvents:
         return DeliveryEvents(self.begin)
+
+    @cached_property
+    def webhook_endpoint(self) -> Endpoint:
+        """This process's side of the webhook endpoint."""
+        return Endpoint(self.begin, monotonic=self._parts.monotonic)
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        s, grace = self.settings, timedelta(seconds=self.settings.in_doubt_grace)
+        probe = None
+        if s.probe_address:
+            prober = Prober(self.begin, lambda: self.transport, self.loop, s.probe_address, s.from_email, grace)
+            probe = prober.send
+        return Reconciler(self.begin, self.read, Rules(grace), probe)
 
     @cached_property
     def opt_outs(self) -> OptOuts:

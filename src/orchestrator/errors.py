@@ -12,11 +12,13 @@ OrchestratorError
 ├── UnstorableData              the database refused a value
 ├── ValidationError             (also ValueError) one field of the caller's input is wrong
 ├── CampaignNotFound            (also ValueError)
+├── AttemptNotFound             (also ValueError)
 ├── InvalidState                a command does not fit the campaign's present state
 ├── TemplateError               a template is missing, broken, or lacks a variable
 ├── SendError                   a mail did not go out, or nobody knows whether it did
 │   ├── SendRejected            SendGrid refused it; sending the same again cannot work
 │   ├── NotSent                 it certainly did not go out; trying later can work
+│   ├── AccountPaused           nothing was tried: a person or SendGrid has paused the account or the tenant
 │   └── SendInDoubt             the outcome is unknown; it is never sent again blindly
 ├── WebhookError                an incoming webhook cannot be used
 │   ├── WebhookNotConfigured
@@ -122,6 +124,16 @@ class CampaignNotFound(OrchestratorError, ValueError):
         super().__init__(f"Campaign not found: {campaign_id}")
 
 
+class AttemptNotFound(OrchestratorError, ValueError):
+    """The ledger has no attempt with this id."""
+
+    fix = "`outreach doctor` lists the attempts that wait for a decision, with their ids."
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
+        super().__init__(f"No attempt has the id {message_id}")
+
+
 class InvalidState(OrchestratorError):
     """The command does not fit the campaign's present state."""
 
@@ -157,10 +169,16 @@ class NotSent(SendError):
     fix = "It is safe to send it again: first remove the cause if it lies with you, else later."
 
 
+class AccountPaused(SendError):
+    """Sending is paused, for the whole account or for this tenant; nothing was tried."""
+
+    fix = "Nothing was sent and nothing is lost. When the reason is gone: outreach resume"
+
+
 class SendInDoubt(SendError):
     """SendGrid's answer was lost, so the mail may or may not have gone out; it is never sent again blindly."""
 
-    fix = "Nothing to do now: the webhook events of this mail decide it. Call send_campaign again later to see."
+    fix = "Nothing to do now: SendGrid's events, or their absence, decide it. `outreach doctor` shows what is missing."
 
 
 class WebhookError(OrchestratorError):

@@ -44,6 +44,14 @@ class Settings(BaseSettings):
         alias="OUTREACH_SECRET_KEY",
         description="Signs links; comma-separated, the first signs; default: made once and kept in the database",
     )
+    send_rate: float | None = Field(
+        None,
+        alias="OUTREACH_SEND_RATE",
+        gt=0,
+        le=100_000,
+        allow_inf_nan=False,
+        description="Mails per second that the SendGrid account may send, by all workers together; default: no limit",
+    )
     missed_schedule: Literal["send", "skip", "hold"] = Field(
         "send",
         alias="OUTREACH_MISSED_SCHEDULE",
@@ -55,6 +63,19 @@ class Settings(BaseSettings):
         ge=0,
         le=315_360_000,
         description="Seconds after which mail that is due has missed its time",
+    )
+    in_doubt_grace: float = Field(
+        900,
+        alias="OUTREACH_IN_DOUBT_GRACE",
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Seconds that SendGrid's events may take before their silence about a mail in doubt means anything",
+    )
+    probe_address: str | None = Field(
+        None,
+        alias="OUTREACH_PROBE_ADDRESS",
+        description="Your own address: gets a mail when the last mail sent is in doubt and only a later one can tell",
     )
     postal_address: str | None = Field(
         None, alias="OUTREACH_POSTAL_ADDRESS", description="Your postal address, required by CAN-SPAM in every mail"

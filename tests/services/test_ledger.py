@@ -13,6 +13,7 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import OutreachMessage, Rejected
 from orchestrator.repository import OutreachRepository, campaigns, messages
 from orchestrator.services import dispatch, ledger
+from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
 PAST_LEASE = ledger.LEASE + timedelta(seconds=1)
@@ -182,9 +183,23 @@ def test_a_process_that_stood_still_after_handing_posts_nothing(repository: Outr
     with facade(repository) as (orchestrator, transport):
         campaign = create(orchestrator)
         services = orchestrator.services
-        stands_still = iter([0.0, dispatch.LATEST_START + 1]).__next__
+        clock = ManualClock()
+
+        def stand_still(step: str) -> None:
+            if step == "posting":  # after every look but the transport's own
+                clock.advance(timedelta(seconds=dispatch.LATEST_START + 1))
+
+        def monotonic() -> float:
+            return clock.now().timestamp()
+
+        transport = FakeTransport(monotonic=monotonic)
         dispatcher = dispatch.Dispatcher(
-            services.begin, lambda: transport, services.loop, services.composer, monotonic=stands_still
+            services.begin,
+            lambda: transport,
+            services.loop,
+            services.composer,
+            monotonic=monotonic,
+            reached=stand_still,
         )
         assert dispatcher.send_due() == {"requeued": 1}
         assert transport.sent == []

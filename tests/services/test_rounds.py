@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +13,12 @@ import pytest
 
 from orchestrator import errors
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
+from orchestrator.domain.schedule import USUAL
 from orchestrator.repository import OutreachRepository, Transaction, campaigns, messages
 from orchestrator.services import batch
+from orchestrator.services.claiming import Claiming
 from orchestrator.services.due import Round
+from orchestrator.services.pacing import Pacer
 from tests.samples import TENANT, facade, item
 
 
@@ -25,7 +30,7 @@ class Slow:
     def __init__(self) -> None:
         self.busy, self.go = asyncio.Event(), asyncio.Event()
 
-    async def post(self, mail: OutgoingMail) -> Outcome:
+    async def post(self, mail: OutgoingMail, deadline: float = math.inf) -> Outcome:
         self.busy.set()
         await self.go.wait()
         return Accepted("id-of-sendgrid")
@@ -47,14 +52,14 @@ def test_a_cancelled_round_settles_what_left_and_puts_the_rest_back(repository: 
         services = orchestrator.services
 
         async def scenario() -> None:
-            with services.begin() as tx:
-                claims = batch.claim_due(tx, 10, None).claims
             slow = Slow()
 
             def compose(claimed: batch.Claim) -> OutgoingMail:
                 return services.composer.compose(claimed.campaign, claimed.message.id)
 
-            task = asyncio.create_task(Round(services.begin, slow, compose, concurrency=2).run(claims))
+            pacer = Pacer(services.begin, slow.account, None, time.monotonic, lambda: 0.5)
+            claiming = Claiming(services.begin, pacer, None, USUAL, lambda _: None)
+            task = asyncio.create_task(Round(services.begin, slow, compose, pacer, concurrency=2).run(claiming, 10))
             await slow.busy.wait()
             task.cancel()
             slow.go.set()

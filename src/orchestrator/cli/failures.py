@@ -22,6 +22,7 @@ class ExitCode(IntEnum):
     CONFLICT = 5
     PARTIAL = 6
     PROVIDER = 7
+    NEEDS_A_PERSON = 8
     CHECKS_FAILED = 9
     INTERRUPTED = 130
     TERMINATED = 143
@@ -37,6 +38,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.CONFLICT: "does not fit the present state",
     ExitCode.PARTIAL: "partial success, some rows were rejected",
     ExitCode.PROVIDER: "provider or network, safe to retry",
+    ExitCode.NEEDS_A_PERSON: "a person has to decide something",
     ExitCode.CHECKS_FAILED: "checks failed",
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.TERMINATED: "terminated",
@@ -59,10 +61,12 @@ EXIT_CODES: dict[type[BaseException], ExitCode] = {
     errors.ConfigurationError: ExitCode.CONFIGURATION,
     errors.ValidationError: ExitCode.USAGE,
     errors.CampaignNotFound: ExitCode.NOT_FOUND,
+    errors.AttemptNotFound: ExitCode.NOT_FOUND,
     errors.InvalidState: ExitCode.CONFLICT,
     errors.TemplateError: ExitCode.CHECKS_FAILED,
     errors.SendRejected: ExitCode.CONFLICT,
     errors.NotSent: ExitCode.PROVIDER,
+    errors.AccountPaused: ExitCode.CONFLICT,
     errors.SendInDoubt: ExitCode.PROVIDER,
     PublishingFailed: ExitCode.PROVIDER,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import structlog
@@ -15,10 +15,12 @@ from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
 from orchestrator.domain.pacing import backoff
 from orchestrator.domain.schedule import USUAL, MissedRule
 from orchestrator.repository import Transaction
-from orchestrator.services import batch, ledger, settle
+from orchestrator.services import ledger, settle
+from orchestrator.services.claiming import Claiming
 from orchestrator.services.compose import Composer, Replacements
 from orchestrator.services.due import LATEST_START, Round
 from orchestrator.services.ledger import Answer, Claim
+from orchestrator.services.pacing import Pacer
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop
 
@@ -27,8 +29,6 @@ log = structlog.get_logger(__name__)
 Begin = Callable[[], AbstractContextManager[Transaction]]
 Key = tuple[str, str]
 
-#: Campaigns claimed in one transaction.
-CLAIM_AT_ONCE = 500
 #: How long `send` goes on trying a mail that certainly was not sent, in seconds.
 RETRY_BUDGET = 30.0
 
@@ -45,6 +45,8 @@ class Dispatcher:
         monotonic: Seconds by a clock that is never set.
         reached: Called with the name of each step of a mail, in the order they stand in docs/sending.md.
         missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
+        rate: Mails per second that the account may send, by all workers together; None: as fast as it goes.
+        reconsider: Looks at a campaign in doubt; True when its mail never arrived, and another attempt may be made.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Dispatcher:
         monotonic: Callable[[], float] = time.monotonic,
         reached: Callable[[str], object] = lambda _: None,
         missed: MissedRule = USUAL,
+        rate: float | None = None,
+        reconsider: Callable[[Key], bool] = lambda _: False,
     ) -> None:
         self._begin = begin
         self._transport = transport
@@ -66,6 +70,9 @@ class Dispatcher:
         self._monotonic = monotonic
         self._reached = reached
         self._missed = missed
+        self._rate = rate
+        self._reconsider = reconsider
+        self._pacer: Pacer | None = None
         self._last_tenant: str | None = None
 
     def send(self, key: Key, replacements: Replacements | None = None) -> Answer:
@@ -128,30 +135,31 @@ class Dispatcher:
             recovered = ledger.recover(tx)
         if any(recovered):
             log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
-        words: Counter[str] = Counter()
-        left = limit
-        while left > 0 and not (stop and stop()):
-            with self._begin() as tx:
-                claimed = batch.claim_due(tx, min(left, CLAIM_AT_ONCE), self._last_tenant, self._missed)
-            self._last_tenant = claimed.last_tenant
-            self._reached("claimed")
-            words += claimed.refused
-            if claimed.claims:
-                words += self._send_round(claimed.claims, transport, concurrency)
-            left -= len(claimed.claims)
-            if not claimed.claims and not claimed.refused:
-                break
-        return +words
-
-    def _send_round(self, claims: Sequence[Claim], transport: Transport, concurrency: int) -> Counter[str]:
+        pacer = self._pacer_of(transport)
+        claiming = Claiming(self._begin, pacer, self._last_tenant, self._missed, self._reached)
         sending = Round(
-            self._begin, transport, self._compose_or_fail, concurrency, self._monotonic, self._pause, self._reached
+            self._begin,
+            transport,
+            self._compose_or_fail,
+            pacer,
+            concurrency,
+            monotonic=self._monotonic,
+            pause=self._pause,
+            reached=self._reached,
+            stop=stop,
         )
         try:
-            return self._loop.run(sending.run(claims))
+            return +self._loop.run(sending.run(claiming, limit))
         except KeyboardInterrupt:
             self._loop.run(sending.drain())  # whoever asks twice gets out at once
             raise
+        finally:
+            self._last_tenant = claiming.last_tenant
+
+    def _pacer_of(self, transport: Transport) -> Pacer:
+        if self._pacer is None or self._pacer.account != transport.account:
+            self._pacer = Pacer(self._begin, transport.account, self._rate, self._monotonic, random.random)
+        return self._pacer
 
     def _compose_or_fail(self, claimed: Claim) -> OutgoingMail | None:
         try:
@@ -168,6 +176,9 @@ class Dispatcher:
     def _claim(self, key: Key, *, due_only: bool) -> Claim | Answer:
         with self._begin() as tx:
             claimed = ledger.claim(tx, key, due_only=due_only)
+        if isinstance(claimed, Answer) and claimed.status == "in_doubt" and self._reconsider(key):
+            with self._begin() as tx:
+                claimed = ledger.claim(tx, key, due_only=due_only)
         self._reached("claimed")
         return _undoubted(claimed, key[1]) if isinstance(claimed, Answer) else claimed
 

@@ -1,27 +1,30 @@
-"""One round of sending what is due: compose, hand, POST and settle, with many mails in flight on one event loop.
+"""Sending what is due: claim, compose, hand over, POST and settle, each going on while the others do.
 
-The database is spoken to in threads, a window of mails at a time; only the POSTs are concurrent one by one. A crash
-leaves in doubt what is in flight at that moment, and nothing else.
+The database is spoken to in threads, many mails at a time; only the POSTs are concurrent one by one. What is claimed
+but not handed over is bounded, and so is what is handed over and not settled: a crash leaves that much in doubt.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from functools import partial
-from itertools import islice
 
 import structlog
 
-from orchestrator import errors
-from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
+from orchestrator.domain.message import OutgoingMail
 from orchestrator.repository import Transaction
-from orchestrator.services import batch, ledger, settle
+from orchestrator.services import batch, ledger
+from orchestrator.services.claiming import Claiming
+from orchestrator.services.flow import Flow
 from orchestrator.services.ledger import Claim
+from orchestrator.services.pacing import Pacer, Slot
+from orchestrator.services.posting import Posting, Ready
+from orchestrator.services.settling import MOST_UNWRITTEN, Settling
+from orchestrator.services.turns import Turns
 from orchestrator.transports.base import Transport
 
 log = structlog.get_logger(__name__)
@@ -29,32 +32,34 @@ log = structlog.get_logger(__name__)
 Begin = Callable[[], AbstractContextManager[Transaction]]
 Compose = Callable[[Claim], OutgoingMail | None]
 
-#: Mails handed over in one transaction: what leaves within about a tenth of a second.
+#: Mails composed in one go, and handed over in one transaction at most: what leaves in about a tenth of a second.
 WINDOW = 50
-#: Outcomes written in one transaction.
-SETTLE_AT_ONCE = 100
-#: Seconds between attempts to write outcomes down; together well under a lease.
-SETTLE_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-#: How long a mail that certainly was not sent waits before it is due again.
-REQUEUE_AFTER = timedelta(seconds=30)
-#: How long a mail waits when SendGrid refuses the whole account.
-ACCOUNT_PAUSE = timedelta(minutes=5)
+#: Composed windows that wait to be handed over.
+AHEAD = 3
+#: Seconds between two questions to the caller whether to stop.
+STOP_POLL = 0.1
+#: Seconds for which mails that are claimed wait when SendGrid asks for a pause; for a longer one they go back.
+PATIENCE = 15.0
+#: Seconds after its claim at which a mail that was not handed over goes back: a third of its lease.
+OLDEST = ledger.LEASE.total_seconds() / 3
 #: Seconds after `hand` began within which the POST must begin, or it does not: a process that was stopped in between
 #: must not send under a lease that others may think dead. Half a lease leaves the transport's time-out its room.
 LATEST_START = ledger.LEASE.total_seconds() / 2
 
 
 class Round:
-    """Takes claimed mails to their outcomes.
+    """Sends until a number of mails is reached, nothing is due, or it is stopped.
 
     Args:
         begin: Opens a write transaction.
         transport: The way out.
         compose: Writes a claimed mail; None when it cannot be written and its campaign has failed.
+        pacer: The account's.
         concurrency: Most mails in flight.
         monotonic: Seconds by a clock that is never set.
         pause: Waits the given seconds before outcomes that could not be stored are stored again.
         reached: Called with the name of each step.
+        stop: Asked again and again, on the event loop; True: drain.
     """
 
     def __init__(
@@ -62,30 +67,52 @@ class Round:
         begin: Begin,
         transport: Transport,
         compose: Compose,
+        pacer: Pacer,
         concurrency: int,
+        *,
         monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] = time.sleep,
         reached: Callable[[str], object] = lambda _: None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         self._begin = begin
         self._transport = transport
         self._compose = compose
-        self._room = asyncio.Semaphore(concurrency)
-        self._window = min(WINDOW, concurrency)
+        self._pacer = pacer
         self._monotonic = monotonic
-        self._pause = pause
         self._reached = reached
-        self._outcomes: asyncio.Queue[tuple[Claim, Outcome] | None] = asyncio.Queue()
-        self._words: Counter[str] = Counter()
+        self._stop = stop or (lambda: False)
+        self._turns = Turns(pacer, monotonic)
+        self._flow = flow = Flow(monotonic)
+        self._settling = Settling(begin, pause, reached, flow.changed)
+        self._posting = Posting(
+            transport,
+            pacer,
+            self._turns,
+            self._settling,
+            concurrency=concurrency,
+            monotonic=monotonic,
+            reached=reached,
+            flow=flow,
+        )
+        #: Claimed and not handed over.
+        self._ahead = 0
+        self._claimed: asyncio.Queue[tuple[float, list[Claim]] | None] = asyncio.Queue()
+        self._ready: asyncio.Queue[list[Ready] | None] = asyncio.Queue(AHEAD)
+        self._next: deque[Ready] = deque()
+        self._left: list[Claim] = []
         self._work: asyncio.Task[Counter[str]] | None = None
-        self._stopping = False
+        self._failure: Exception | None = None
+        self._words: Counter[str] = Counter()
 
-    async def run(self, claims: Sequence[Claim]) -> Counter[str]:
-        """Send `claims`; return how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``.
+    async def run(self, claiming: Claiming, limit: int) -> Counter[str]:
+        """Send up to `limit` mails; return how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``,
+        ``requeued``.
 
-        When it is cancelled, what is in flight is still settled, and what was not handed goes back into the queue.
+        When it is cancelled or fails, what is in flight is still settled, and what was not handed over goes back into
+        the queue.
         """
-        self._work = asyncio.create_task(self._send_all(claims))
+        self._work = asyncio.create_task(self._send_all(claiming, limit))
         try:
             # A window must not be cut off between its hand-over and its POSTs: it would be doubted for ever.
             return await asyncio.shield(self._work)
@@ -95,130 +122,193 @@ class Round:
 
     async def drain(self) -> None:
         """Hand nothing more over, and wait until what is in flight is settled and the rest is back in the queue."""
-        self._stopping = True
+        self._flow.halt()
         if self._work is not None:
             await self._work
 
-    async def _send_all(self, claims: Sequence[Claim]) -> Counter[str]:
-        waiting = iter(claims)
-        posts: list[asyncio.Task[None]] = []
-        settling = asyncio.create_task(self._settle_all())
+    async def _send_all(self, claiming: Claiming, limit: int) -> Counter[str]:
+        watching = asyncio.create_task(self._watch())
+        settling = asyncio.create_task(self._settling.run())
+        stages = (self._claim_all(claiming, limit), self._compose_all(), self._hand_all())
+        await asyncio.gather(*map(self._guarded, stages))
+        await self._posting.finished()
+        self._settling.end()
+        await settling
+        watching.cancel()
+        if self._left:
+            await asyncio.to_thread(self._settling.give_back, self._left, "it was not handed over before sending ended")
+        if self._failure is not None:
+            raise self._failure
+        return self._words + self._settling.words
+
+    async def _guarded(self, stage: Awaitable[None]) -> None:
         try:
-            while not self._stopping and (window := list(islice(waiting, self._window))):
-                posts += await self._hand_over(window)
+            await stage
+        except Exception as error:
+            log.error("sending stopped", action="send.stopped", error=f"{type(error).__name__}: {error}")
+            self._failure = self._failure or error
+            self._flow.halt()
+
+    # Stages: each passes on what it got until it gets None, also when stopping
+
+    async def _claim_all(self, claiming: Claiming, limit: int) -> None:
+        left = limit
+        try:
+            while left > 0 and not self._stopped():
+                n = min(left, claiming.size(self._posting.limit))
+                since = self._monotonic()
+                claimed = await asyncio.to_thread(claiming.more, n)
+                if claimed is None or not (claimed.claims or claimed.refused):
+                    return
+                left -= len(claimed.claims)
+                self._words += claimed.refused
+                self._ahead += len(claimed.claims)
+                self._posting.probing = claiming.probing
+                self._claimed.put_nowait((since, claimed.claims))
+                await self._flow.until(self._is_quiet if claiming.probing else partial(self._is_running_out, n // 2))
         finally:
-            await asyncio.gather(*posts)
-            self._outcomes.put_nowait(None)
-            await settling
-            await asyncio.to_thread(self._give_back, list(waiting))
-        return self._words
+            self._claimed.put_nowait(None)
 
-    async def _hand_over(self, window: Sequence[Claim]) -> list[asyncio.Task[None]]:
-        mails = await asyncio.to_thread(self._compose_all, window)
-        self._words["failed"] += len(window) - len(mails)
-        for _ in mails:
-            await self._room.acquire()
-        latest = self._monotonic() + LATEST_START
-        refused = await asyncio.to_thread(self._hand, mails) if mails else {}
-        for answer in refused.values():
-            self._room.release()
-            self._words[answer.status] += answer.status in ("suppressed", "held")
-        return [
-            asyncio.create_task(self._post(claimed, mail, latest))
-            for claimed, mail in mails
-            if claimed.message.id not in refused
-        ]
+    async def _compose_all(self) -> None:
+        try:
+            while (got := await self._claimed.get()) is not None:
+                since, claims = got
+                for start in range(0, len(claims), WINDOW):
+                    chunk = claims[start : start + WINDOW]
+                    await self._ready.put(await self._compose_chunk(chunk, since))
+        finally:
+            await self._ready.put(None)
 
-    def _compose_all(self, window: Sequence[Claim]) -> list[tuple[Claim, OutgoingMail]]:
-        composed = ((claimed, self._compose(claimed)) for claimed in window)
-        mails = [(claimed, mail) for claimed, mail in composed if mail is not None]
-        self._reached("composed")
-        return mails
+    async def _compose_chunk(self, chunk: Sequence[Claim], since: float) -> list[Ready]:
+        if self._flow.stopping:
+            self._put_back(chunk)
+            return []
+        composed: list[Ready] = []
 
-    def _hand(self, mails: Sequence[tuple[Claim, OutgoingMail]]) -> dict[str, ledger.Answer]:
+        def compose() -> None:
+            for claimed in chunk:
+                mail = self._compose(claimed)
+                if mail is not None:
+                    composed.append(Ready(claimed, mail, since))
+            self._reached("composed")
+
+        try:
+            await asyncio.to_thread(compose)
+        except Exception as error:
+            self._failure = self._failure or error
+            self._flow.halt()
+            self._put_back(chunk)  # what has failed already is no longer ours, and stays as it is
+            return []
+        self._words["failed"] += len(chunk) - len(composed)
+        self._ahead -= len(chunk) - len(composed)
+        return composed
+
+    async def _hand_all(self) -> None:
+        ended = False
+        try:
+            while True:
+                window = self._cut_window()
+                if window:
+                    await self._hand_window(window)
+                elif ended:
+                    return
+                else:
+                    got = await self._ready.get()
+                    ended = got is None
+                    self._next += got or ()
+        except Exception:
+            self._flow.halt()  # before the others are waited for
+            raise
+        finally:
+            while not ended and (got := await self._ready.get()) is not None:
+                self._next += got
+            self._put_back([ready.claimed for ready in self._next])
+
+    def _cut_window(self) -> list[Ready]:
+        """Take the next mails to hand over together; those that waited too long go back."""
+        if self._flow.stopping:
+            return []
+        limit = self._posting.limit
+        size = min(WINDOW, max(limit // 4, min(limit, 8)), self._pacer.window or WINDOW)
+        window: list[Ready] = []
+        while self._next and len(window) < size:
+            ready = self._next.popleft()
+            if self._monotonic() - ready.since > OLDEST:
+                self._put_back([ready.claimed])
+            else:
+                window.append(ready)
+        return window
+
+    async def _hand_window(self, window: list[Ready]) -> None:
+        slots = await self._turn_of(len(window))
+        if self._flow.stopping or slots is None:
+            self._flow.halt()
+            self._put_back([ready.claimed for ready in window])
+            return
+        began = self._monotonic()
+        try:
+            refused = await asyncio.to_thread(self._hand_over, window)
+        except Exception:
+            self._put_back([ready.claimed for ready in window])  # in vain or not: nothing has been posted
+            raise
+        self._pacer.made_ready(self._monotonic() - began)
+        if refused is None:
+            self._next.extendleft(reversed(window))
+            if not self._pacer.holding():
+                self._flow.halt()
+            return
+        self._ahead -= len(window)
+        for ready, slot in zip(window, slots, strict=True):
+            answer = refused.get(ready.claimed.message.id)
+            if answer is None:
+                self._posting.begin(ready, slot, began + LATEST_START)
+            else:
+                self._words[answer.status] += answer.status in ("suppressed", "held")
+        self._flow.changed()
+
+    async def _turn_of(self, size: int) -> Sequence[Slot | None] | None:
+        """Wait until `size` mails may be handed over; return their slots, or None when that is too far away."""
+        await self._flow.until(
+            lambda: self._posting.in_flight + size <= self._posting.limit or not self._posting.in_flight,
+            lambda: self._settling.unwritten < MOST_UNWRITTEN,
+        )
+        while (hold := self._pacer.holding()) and not self._flow.stopping:
+            if hold > PATIENCE:
+                return None
+            await self._flow.until(seconds=hold)
+        slots = await self._turns.take(size)
+        if slots and slots[0] is not None:
+            await self._flow.until(seconds=slots[0].earliest - self._pacer.notice - self._monotonic())
+        return slots
+
+    def _hand_over(self, window: Sequence[Ready]) -> dict[str, ledger.Answer] | None:
+        """Mark a window as given to the network; None: the account may not send any more."""
         with self._begin() as tx:
-            refused = batch.hand(tx, mails, self._transport.account)
+            if not self._pacer.may_hand(tx, probing=self._posting.probing):
+                return None
+            refused = batch.hand(tx, [(ready.claimed, ready.mail) for ready in window], self._transport.account)
             self._reached("handing")
         self._reached("handed")
         return refused
 
-    async def _post(self, claimed: Claim, mail: OutgoingMail, latest: float) -> None:
-        outcome: Outcome
-        try:
-            if self._monotonic() > latest:
-                outcome = NotSent("this process stood still for so long that others may think it dead")
-            else:
-                self._reached("posting")
-                outcome = await self._transport.post(mail)
-                self._reached("posted")
-        except Exception as error:  # a transport's defect: nobody knows how far it came
-            outcome = Unknown(f"the transport failed: {type(error).__name__}: {error}")
-        finally:
-            self._room.release()
-        self._outcomes.put_nowait((claimed, outcome))
+    # Waiting and stopping
 
-    async def _settle_all(self) -> None:
-        while (first := await self._outcomes.get()) is not None:
-            outcomes = [first]
-            while len(outcomes) < SETTLE_AT_ONCE and not self._outcomes.empty():
-                following = self._outcomes.get_nowait()
-                if following is None:
-                    self._outcomes.put_nowait(None)
-                    break
-                outcomes.append(following)
-            self._words += await asyncio.to_thread(self._settle, outcomes)
+    def _stopped(self) -> bool:
+        if not self._flow.stopping and self._stop():
+            self._flow.halt()
+        return self._flow.stopping
 
-    def _settle(self, outcomes: Sequence[tuple[Claim, Outcome]]) -> Counter[str]:
-        accepted = [(claimed, outcome) for claimed, outcome in outcomes if isinstance(outcome, Accepted)]
-        words: Counter[str] = Counter()
-        if accepted:
-            words[self._insist(lambda: self._settle_accepted(accepted))] += len(accepted)
-        for claimed, outcome in outcomes:
-            if not isinstance(outcome, Accepted):
-                words[self._insist(partial(self._settle_unsent, claimed, outcome))] += 1
-        return words
+    async def _watch(self) -> None:
+        while not self._stopped():
+            await asyncio.sleep(STOP_POLL)
 
-    def _insist(self, store: Callable[[], str]) -> str:
-        """Write outcomes down, again and again while the database is busy or away; return what became of the mails.
+    def _is_running_out(self, few: int) -> bool:
+        return self._ahead <= few
 
-        What is known must not be lost to a moment's trouble: nobody could tell later that a mail was not sent.
-        """
-        for pause in (*SETTLE_PAUSES, None):
-            try:
-                return store()
-            except errors.OrchestratorError as error:
-                log.error("outcomes could not be stored", action="send.unsettled", error=str(error), pause=pause)
-                if pause is None or not isinstance(error, errors.DatabaseUnreachable):
-                    break  # the lease ends, they are doubted, and SendGrid's events decide
-                self._pause(pause)
-        return "in_doubt"
+    def _is_quiet(self) -> bool:
+        return not (self._ahead or self._posting.in_flight or self._settling.unwritten)
 
-    def _settle_accepted(self, accepted: Sequence[tuple[Claim, Accepted]]) -> str:
-        with self._begin() as tx:
-            settle.accepted(tx, accepted)
-            self._reached("settling")
-        self._reached("settled")
-        return "sent"
-
-    def _settle_unsent(self, claimed: Claim, outcome: NotSent | Rejected | Unknown) -> str:
-        word = {NotSent: "requeued", Rejected: "failed", Unknown: "in_doubt"}[type(outcome)]
-        log.warning("mail not sent", action=f"send.{word}", message_id=claimed.message.id, reason=outcome.reason)
-        with self._begin() as tx:
-            if isinstance(outcome, NotSent):
-                wished = timedelta(seconds=outcome.retry_after or 0)
-                settle.give_back(
-                    tx, claimed, outcome.reason, ACCOUNT_PAUSE if outcome.account else max(REQUEUE_AFTER, wished)
-                )
-            elif isinstance(outcome, Unknown):
-                # False: a webhook was faster and has proved that it was accepted.
-                word = word if settle.unknown(tx, claimed, outcome) else "sent"
-            elif not settle.failed(tx, claimed, outcome):
-                word = "sent"
-            self._reached("settling")
-        self._reached("settled")
-        return word
-
-    def _give_back(self, left: Sequence[Claim]) -> None:
-        for claimed in left:
-            with self._begin() as tx:
-                settle.give_back(tx, claimed, "the dispatcher was stopped")
+    def _put_back(self, claims: Sequence[Claim]) -> None:
+        self._ahead -= len(claims)
+        self._left += claims
+        self._flow.changed()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain import lifecycle
@@ -12,6 +13,16 @@ from orchestrator.domain.message import Accepted, MessageState, NotSent, Outreac
 from orchestrator.repository import Transaction, campaigns, messages
 from orchestrator.services import facts, ledger
 from orchestrator.services.ledger import Claim
+from orchestrator.services.standing import Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """A mail that goes back into the queue; due after `delay`, or as before when that is None."""
+
+    claimed: Claim
+    reason: str
+    delay: timedelta | None = None
 
 
 def accepted(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -> None:
@@ -93,12 +104,22 @@ def unknown(tx: Transaction, claimed: Claim, outcome: Unknown) -> bool:
 
 def give_back(tx: Transaction, claimed: Claim, reason: str, delay: timedelta | None = None) -> None:
     """Put a mail that was certainly not sent back where it was: due after `delay`, due as before, or failed."""
-    key = (claimed.message.tenant_id, claimed.message.campaign_id)
-    campaigns.lock_many(tx, [key])
-    if not messages.release(tx, claimed.message, MessageState.VOIDED, reason, outcome_known=True):
-        return
-    standings = ledger.locked(tx, key)
-    at = tx.now() + delay if delay is not None else claimed.due_at or claimed.campaign.scheduled_at or tx.now()
-    standings.requeue(key, at)
-    standings.change(key, last_error=reason)
+    give_back_all(tx, [Back(claimed, reason, delay)])
+
+
+def give_back_all(tx: Transaction, backs: Iterable[Back]) -> None:
+    """Put mails that were certainly not sent back where they were: due later, due as before, or failed."""
+    by_key = {(back.claimed.message.tenant_id, back.claimed.message.campaign_id): back for back in backs}
+    known = campaigns.lock_many(tx, by_key)
+    ours = {
+        key: back
+        for key, back in by_key.items()
+        if key in known
+        and messages.release(tx, back.claimed.message, MessageState.VOIDED, back.reason, outcome_known=True)
+    }
+    standings = Standings({key: known[key] for key in ours}, messages.of_campaigns(tx, ours))
+    for key, back in ours.items():
+        before = back.claimed.due_at or back.claimed.campaign.scheduled_at or tx.now()
+        standings.requeue(key, before if back.delay is None else tx.now() + back.delay)
+        standings.change(key, last_error=back.reason)
     facts.write(tx, standings)

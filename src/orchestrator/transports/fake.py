@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
 
-from orchestrator.domain.message import Accepted, Outcome, OutgoingMail
+from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
 
 
 class FakeTransport:
@@ -13,17 +15,25 @@ class FakeTransport:
 
     Args:
         handler: Decides the outcome of each mail, and may raise to imitate a defect; default: every mail is accepted.
+        monotonic: Seconds by the clock that deadlines are given in.
     """
 
     account = "fake"
 
-    def __init__(self, handler: Callable[[OutgoingMail], Outcome] | None = None) -> None:
+    def __init__(
+        self,
+        handler: Callable[[OutgoingMail], Outcome] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._handler = handler or _accept
-        #: Every mail given to `post`, in order, whatever came of it.
+        self._monotonic = monotonic
+        #: Every mail given to `post` in time, in order, whatever came of it.
         self.sent: list[OutgoingMail] = []
 
-    async def post(self, mail: OutgoingMail) -> Outcome:
-        """Record `mail` and return the handler's outcome."""
+    async def post(self, mail: OutgoingMail, deadline: float = math.inf) -> Outcome:
+        """Record `mail` and return the handler's outcome; after the deadline do nothing."""
+        if self._monotonic() > deadline:
+            return NotSent("it was too late to send it")
         self.sent.append(mail)
         return self._handler(mail)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import math
 import select
 import ssl
 import time
@@ -60,6 +61,7 @@ class SendGridTransport:
         timeouts: Limits in seconds.
         connections: Most connections open at once; further sends wait for one, at most ``timeouts.connect``.
         wall: Seconds since the epoch, to understand absolute times in answers.
+        monotonic: Seconds by a clock that is never set, to obey deadlines.
 
     Raises:
         MissingApiKey: `api_key` is empty.
@@ -75,6 +77,7 @@ class SendGridTransport:
         timeouts: Timeouts = Timeouts(connect=5, read=25, total=30),
         connections: int = 200,
         wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api_key = _checked_key(api_key)
         self._base_url = _checked_url(base_url)
@@ -83,6 +86,7 @@ class SendGridTransport:
         self._timeouts = timeouts
         self._connections = connections
         self._wall = wall
+        self._monotonic = monotonic
         self._tls: ssl.SSLContext | None = None
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         #: Stable name of the account: the same key and address give the same sixteen hex digits in every process.
@@ -91,8 +95,12 @@ class SendGridTransport:
     def __repr__(self) -> str:
         return f"SendGridTransport(account={self.account!r}, base_url={self._base_url!r})"
 
-    async def post(self, mail: OutgoingMail) -> Outcome:
-        """Try to send `mail` once.
+    async def post(self, mail: OutgoingMail, deadline: float = math.inf) -> Outcome:
+        """Try to send `mail` once, unless its first byte would be written after `deadline`.
+
+        Args:
+            mail: What to send.
+            deadline: Seconds by the clock given as `monotonic`.
 
         Returns:
             What is known: see `orchestrator.domain.message`. A mail that cannot be put into a request (a reserved
@@ -103,7 +111,7 @@ class SendGridTransport:
             content = orjson.dumps(payload(mail, self._sandbox_mode))
         except (errors.ValidationError, orjson.JSONEncodeError) as error:
             return Rejected(f"The mail cannot be put into a request: {error}")
-        body = _Body(content)
+        body = _Body(content, lambda: self._monotonic() > deadline)
         try:
             return await self._exchange(body)
         except Exception as error:
@@ -172,20 +180,28 @@ class SendGridTransport:
         return text.replace(self._api_key, "[API key]")
 
 
+class _TooLate(Exception):
+    """This process stood still for so long that others may think it dead."""
+
+
 class _Body(aiohttp.BytesPayload):
     """A request body that remembers whether any byte of the request was given to the operating system.
 
     aiohttp holds the headers back until the body's first write, so this is the one place where a request starts to
-    leave. (Its tracing signals fire before the write and cannot see that the connection is already gone.)
+    leave, and the last one where it can be stopped. (Its tracing signals fire before the write and cannot see that the
+    connection is already gone.)
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, is_too_late: Callable[[], bool]) -> None:
         super().__init__(content, content_type="application/json")
+        self._is_too_late = is_too_late
         self.written = False
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         if _is_unusable(writer.transport):
             raise ConnectionResetError(errno.ECONNRESET, "This kept-alive connection is not usable any more")
+        if self._is_too_late():
+            raise _TooLate(str(_TooLate.__doc__))
         self.written = True
         await super().write_with_length(writer, content_length)
 

@@ -1,0 +1,69 @@
+"""Claiming what is due, as long as the account may send."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from orchestrator.domain.schedule import MissedRule
+from orchestrator.repository import Transaction
+from orchestrator.services import batch
+from orchestrator.services.batch import Claimed
+from orchestrator.services.pacing import OPEN, PROBE, Pacer
+
+Begin = Callable[[], AbstractContextManager[Transaction]]
+
+#: Campaigns claimed in one transaction at most.
+AT_ONCE = 500
+
+
+class Claiming:
+    """Claims for one round; the tenants take turns, from one round to the next.
+
+    Args:
+        begin: Opens a write transaction.
+        pacer: The account's.
+        after: The tenant whose turn was the last one.
+        missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
+        reached: Called with the name of each step.
+    """
+
+    def __init__(
+        self, begin: Begin, pacer: Pacer, after: str | None, missed: MissedRule, reached: Callable[[str], object]
+    ) -> None:
+        self._begin = begin
+        self._missed = missed
+        self._pacer = pacer
+        self._reached = reached
+        self.last_tenant = after
+        #: Whether the one mail that was claimed tries if a refusal of the account is over.
+        self.probing = False
+
+    def size(self, in_flight: int) -> int:
+        """Return how many to claim ahead: enough for two round trips, or one second under a rate."""
+        most = min(AT_ONCE, max(20, 2 * in_flight))
+        return most if self._pacer.rate is None else min(most, math.ceil(self._pacer.rate))
+
+    def more(self, n: int) -> Claimed | None:
+        """Claim up to `n` campaigns; None when nothing may be sent now."""
+        self.probing = False
+        with self._begin() as tx:
+            state = self._pacer.look(tx)
+            claimed = batch.claim_due(tx, n, self.last_tenant, self._missed) if state == OPEN else None
+        if state == PROBE:
+            claimed = self._probe()
+        if claimed is not None:
+            self.last_tenant = claimed.last_tenant
+        self._reached("claimed")
+        return claimed
+
+    def _probe(self) -> Claimed | None:
+        if not self._pacer.begin_probe():
+            return None
+        with self._begin() as tx:
+            claimed = batch.claim_due(tx, 1, self.last_tenant, self._missed)
+        if not claimed.claims:
+            self._pacer.return_probe()
+        self.probing = True
+        return claimed

@@ -1,0 +1,42 @@
+"""What the stages of a round have in common: they wait for one another, and all of them stop together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Flow:
+    """Lets stages wait for a change, on one event loop.
+
+    Args:
+        monotonic: Seconds by a clock that is never set.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._changed = asyncio.Event()
+        #: Whether everything is to stop: nothing more is claimed, written or handed over.
+        self.stopping = False
+
+    def halt(self) -> None:
+        """Stop everything."""
+        self.stopping = True
+        self._changed.set()
+
+    def changed(self) -> None:
+        """Say that something has changed which somebody may be waiting for."""
+        self._changed.set()
+
+    async def until(self, *conditions: Callable[[], bool], seconds: float | None = None) -> None:
+        """Wait until all `conditions` hold, for `seconds` where given, or until everything is to stop."""
+        ends = None if seconds is None else self._monotonic() + seconds
+        while not self.stopping and not (conditions and all(condition() for condition in conditions)):
+            rest = None if ends is None else ends - self._monotonic()
+            if rest is not None and rest <= 0:
+                return
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), rest)
+            except TimeoutError:
+                return

@@ -1,0 +1,132 @@
+"""The mails of a round that are on their way: each waits for its slot, leaves, and teaches how to go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+
+from orchestrator import errors
+from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
+from orchestrator.domain.pacing import InFlight
+from orchestrator.services.flow import Flow
+from orchestrator.services.ledger import Claim
+from orchestrator.services.pacing import Pacer, Slot
+from orchestrator.services.settling import Settled, Settling
+from orchestrator.services.turns import Turns
+from orchestrator.transports.base import Transport
+
+log = structlog.get_logger(__name__)
+
+
+class Ready(NamedTuple):
+    """A mail that can be handed over, with the time of its claim in seconds by the clock that is never set."""
+
+    claimed: Claim
+    mail: OutgoingMail
+    since: float
+
+
+class Posting:
+    """Posts mails that were handed over, each in a task of its own.
+
+    Args:
+        transport: The way out.
+        pacer: The account's.
+        turns: Its slots.
+        settling: Where outcomes go.
+        concurrency: Most mails in flight.
+        monotonic: Seconds by a clock that is never set.
+        reached: Called with the name of each step.
+        flow: Told when one is no longer on its way, and stopped when the account is refused.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        pacer: Pacer,
+        turns: Turns,
+        settling: Settling,
+        *,
+        concurrency: int,
+        monotonic: Callable[[], float],
+        reached: Callable[[str], object],
+        flow: Flow,
+    ) -> None:
+        self._transport = transport
+        self._pacer = pacer
+        self._turns = turns
+        self._settling = settling
+        self._monotonic = monotonic
+        self._reached = reached
+        self._flow = flow
+        self._room = InFlight(concurrency)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refused = False
+        #: Whether what is posted tries if a refusal of the account is over.
+        self.probing = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many mails are on their way, or wait for their slot."""
+        return len(self._tasks)
+
+    @property
+    def limit(self) -> int:
+        """How many may be on their way."""
+        return self._room.limit
+
+    def begin(self, ready: Ready, slot: Slot | None, latest: float) -> None:
+        """Let a mail leave in its slot, and at the latest at `latest`."""
+        self._tasks.add(task := asyncio.create_task(self._post(ready, slot, latest)))
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._flow.changed()
+
+    async def finished(self) -> None:
+        """Wait until nothing is on its way any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _post(self, ready: Ready, slot: Slot | None, latest: float) -> None:
+        outcome: Outcome
+        try:
+            outcome = await self._leave(ready.mail, slot, latest)
+        except Exception as error:  # a transport's defect: nobody knows how far it came
+            outcome = Unknown(f"the transport failed: {type(error).__name__}: {error}")
+        delay = self._pacer.return_after(outcome) if isinstance(outcome, NotSent) else None
+        self._settling.put(Settled(ready.claimed, outcome, delay))
+
+    async def _leave(self, mail: OutgoingMail, slot: Slot | None, latest: float) -> Outcome:
+        if not await self._turns.wait(slot, latest):
+            return NotSent("the account's rate left it no slot in time")
+        if self._refused:
+            return NotSent("SendGrid refuses the account", account=True)
+        if self._pacer.holding():
+            return NotSent("SendGrid asked for a pause before it could leave")
+        self._reached("posting")
+        began = self._monotonic()
+        outcome = await self._transport.post(mail, latest)
+        self._reached("posted")
+        self._room.answered(began, self._monotonic(), good=isinstance(outcome, Accepted | Rejected))
+        await self._learn(outcome, began)
+        return outcome
+
+    async def _learn(self, outcome: Outcome, began: float) -> None:
+        """Tell the other workers what this outcome says about the account."""
+        wait = self._pacer.learn(outcome, began)
+        try:
+            if wait is not None:
+                await asyncio.to_thread(self._pacer.hold_off, wait)
+            elif isinstance(outcome, NotSent) and outcome.account and not self._refused:
+                self._refused = True
+                self._flow.halt()
+                await asyncio.to_thread(self._pacer.refused, outcome)
+            elif isinstance(outcome, Accepted) and self.probing:
+                await asyncio.to_thread(self._pacer.accepted_again)
+        except errors.OrchestratorError as error:  # they find out by themselves; the outcome is what must not be lost
+            log.error("account could not be updated", action="send.account_not_updated", error=str(error))
