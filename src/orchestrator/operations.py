@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
-from orchestrator import bootstrap
-from orchestrator.services import health, ledger, maintenance, overview
+from orchestrator import bootstrap, contracts, errors
+from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.services import doctor, health, ledger, maintenance, overview, resolve
+from orchestrator.services.doctor import Diagnosis
 from orchestrator.services.health import Check
 from orchestrator.services.heartbeats import Pulse
 from orchestrator.services.overview import Status
+from orchestrator.services.resolve import Decision
 
 
 class Operations:
@@ -32,6 +37,43 @@ class Operations:
         """Say who works and what waits: heartbeats, queues, pauses, the outbox. It costs the same at any size."""
         return overview.look(self._services.read)
 
+    def doctor(self) -> Diagnosis:
+        """Look the installation over: database, counters, mails in doubt, duplicates, the webhook endpoint, pauses.
+
+        Never raises for what it finds. It counts all campaigns once, which takes a moment where there are millions.
+        """
+        s = self._services.settings
+        grace = timedelta(seconds=s.in_doubt_grace)
+        return doctor.examine(self._services.repository, grace, keyed=bool(s.webhook_public_key))
+
+    # Deciding
+
+    def resolve(
+        self, message_id: Any, decision: str, tenant_id: Any = None, *, by: str | None = None, why: str | None = None
+    ) -> OutreachCampaign:
+        """Decide about a mail in doubt, having found out what no program can; returns its campaign.
+
+        Args:
+            message_id: Our id of the attempt, as `doctor` shows it.
+            decision: ``sent``: SendGrid took it. ``resend``: it never arrived; another attempt goes through all gates.
+            tenant_id: Whose it must be; None: whosever it is.
+            by: Who decides; kept in the campaign's history.
+            why: What the decision rests on; kept too.
+
+        Raises:
+            ValidationError: An id is malformed, or the decision is neither of the two.
+            AttemptNotFound: There is no such attempt.
+            InvalidState: It is not in doubt.
+        """
+        if decision not in list(Decision):
+            raise errors.ValidationError("decision", f"must be one of {', '.join(Decision)}, not {decision!r}")
+        tenant = None if tenant_id is None else contracts.parse_id("tenant_id", tenant_id)
+        message = contracts.parse_id("message_id", message_id)
+        services = self._services
+        return resolve.resolve(
+            services.begin, services.read, message, Decision(decision), tenant_id=tenant, by=by, why=why
+        )
+
     # What the loops of a worker do
 
     def when_due(self, function: Callable[[], object]) -> Callable[[], None]:
@@ -47,9 +89,14 @@ class Operations:
         with self._services.begin() as tx:
             return ledger.recover(tx)
 
-    def reconcile(self) -> Counter[str]:
-        """Decide up to 500 attempts in doubt."""
-        return Counter()
+    def reconcile(self, limit: int = 500) -> Counter[str]:
+        """Look at up to `limit` attempts in doubt whose time has come.
+
+        Returns:
+            How many mails were ``resent``, are ``waiting``, were ``held`` for a person or had been ``accepted``; and
+            how many ``probes`` were sent.
+        """
+        return self._services.reconciler.run_once(limit)
 
     def maintain(self) -> Counter[str]:
         """Delete what is too old, such as events published a week ago; return how many rows of each table."""

@@ -228,10 +228,10 @@ class OutreachOrchestrator:
             MalformedPayload: Not a JSON list.
             DatabaseUnreachable: Nothing was stored; SendGrid will send it again.
         """
-        self.verify_webhook(raw_body, headers)
-        return self.services.delivery_events.ingest(
-            sendgrid.parse(raw_body, opt_out_prefix=self.services.opt_out_prefix)
-        )
+        with self.services.webhook_endpoint.taking():
+            self.verify_webhook(raw_body, headers)
+            batch = sendgrid.parse(raw_body, opt_out_prefix=self.services.opt_out_prefix)
+            return self.services.delivery_events.ingest(batch)
 
     def unsubscribe(self, token: str) -> bool:
         """Execute an opt-out link; False means that the token is not ours."""
@@ -292,7 +292,8 @@ class OutreachOrchestrator:
 
     def _ingest(self, data: list[Any]) -> Receipt:
         normalised = [sendgrid.normalise(event, opt_out_prefix=self.services.opt_out_prefix) for event in data]
-        return self.services.delivery_events.ingest(normalised)
+        with self.services.webhook_endpoint.taking():
+            return self.services.delivery_events.ingest(normalised)
 
     def _key(self, campaign_id: Any, tenant_id: Any) -> tuple[str, str]:
         return contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)

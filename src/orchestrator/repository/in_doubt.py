@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from orchestrator.domain.message import MessageState, OutreachMessage
 from orchestrator.repository.engine import Transaction
-from orchestrator.repository.tables import IN_DOUBT, accounts
+from orchestrator.repository.tables import accounts
 from orchestrator.repository.tables import messages as table
 
 #: An account's row is written when its time advances by so much, and for less only when somebody waits for it.
@@ -143,10 +143,3 @@ def _id_of(since_epoch: timedelta, filling: str) -> str:
     """Return the least or the greatest UUIDv7 of a millisecond (RFC 9562 §5.7)."""
     digits = f"{max(int(since_epoch / timedelta(milliseconds=1)), 0):012x}" + filling * 20
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def count(tx: Transaction) -> tuple[int, int]:
-    """Return how many attempts in doubt are still looked at, and how many wait for a person."""
-    query = sa.select(sa.func.count(table.c.check_at), sa.func.count()).select_from(table).where(IN_DOUBT)
-    looked_at, every = tx.execute(query).one()
-    return looked_at, every - looked_at

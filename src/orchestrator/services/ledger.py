@@ -155,7 +155,7 @@ def recover(tx: Transaction, limit: int = 500) -> tuple[int, int]:
                 _void_expired(tx, standings, key, message)
             elif message.state is MessageState.HANDED:
                 doubtful += 1
-                _doubt_expired(standings, key, message)
+                _doubt_expired(standings, key, message, tx.now())
     facts.write(tx, standings)
     return back, doubtful
 
@@ -187,7 +187,7 @@ def _live_answer(tx: Transaction, standings: Standings, key: Key) -> Answer | No
         elif message.lease_until is not None and message.lease_until >= tx.now():
             return Answer("sending")
         elif message.state is MessageState.HANDED:
-            _doubt_expired(standings, key, message)
+            _doubt_expired(standings, key, message, tx.now())
             return Answer("in_doubt", reason="the worker that was sending it died")
         else:
             _void_expired(tx, standings, key, message)
@@ -201,10 +201,12 @@ def _void_expired(tx: Transaction, standings: Standings, key: Key, message: Outr
     standings.requeue(key, tx.now())
 
 
-def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage) -> None:
+def _doubt_expired(standings: Standings, key: Key, message: OutreachMessage, now: datetime) -> None:
     reason = "the worker that was sending it died"
     # The token stays: should its holder be alive after all and know what happened, that truth ends the doubt.
-    standings.change_attempt(key, message.id, state=MessageState.IN_DOUBT, error=reason, lease_until=None)
+    standings.change_attempt(
+        key, message.id, state=MessageState.IN_DOUBT, error=reason, lease_until=None, doubted_at=now, check_at=now
+    )
     standings.change(key, last_error=reason)
     standings.tell(key, "in_doubt", reason=reason)
 
