@@ -16,7 +16,7 @@ from orchestrator.clock import Clock, SystemClock
 from orchestrator.domain.schedule import MissedRule
 from orchestrator.publishers.base import Publisher
 from orchestrator.publishers.log import LogPublisher
-from orchestrator.repository import OutreachRepository
+from orchestrator.repository import OutreachRepository, accounts
 from orchestrator.services.compose import Composer, Sender
 from orchestrator.services.delivery_events import DeliveryEvents
 from orchestrator.services.dispatch import Dispatcher
@@ -126,6 +126,14 @@ class Services:
             rate=self.settings.send_rate,
             reconsider=lambda key: self.reconciler.reconsider(key),
         )
+
+    @property
+    def account(self) -> str:
+        """Name of the account that mail leaves through; without a key, of the row that speaks for all of them."""
+        try:
+            return self.transport.account
+        except errors.MissingApiKey:
+            return accounts.EVERY
 
     @property
     def missed_rule(self) -> MissedRule:

@@ -9,8 +9,22 @@ from typing import Any
 
 from orchestrator import bootstrap, contracts, errors
 from orchestrator.domain.campaign import OutreachCampaign
-from orchestrator.services import doctor, health, ledger, maintenance, overview, resolve
+from orchestrator.repository import tenants
+from orchestrator.repository.tenants import Tenant
+from orchestrator.services import (
+    batch_commands,
+    doctor,
+    fingerprint,
+    health,
+    ledger,
+    maintenance,
+    overview,
+    resolve,
+    tenancy,
+)
+from orchestrator.services import why as asked
 from orchestrator.services.doctor import Diagnosis
+from orchestrator.services.gates import Verdict
 from orchestrator.services.health import Check
 from orchestrator.services.heartbeats import Pulse
 from orchestrator.services.overview import Status
@@ -73,6 +87,54 @@ class Operations:
         return resolve.resolve(
             services.begin, services.read, message, Decision(decision), tenant_id=tenant, by=by, why=why
         )
+
+    def why(self, campaign_id: Any, tenant_id: Any) -> list[Verdict]:
+        """Say what each gate that a mail passes says of this campaign now, in order; the first that is closed decides.
+
+        Raises:
+            CampaignNotFound: The tenant has no such campaign.
+        """
+        s = self._services
+        key = contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)
+        return asked.explain(s.read, key, s.account, s.missed_rule)
+
+    # All of an import, or of a tenant
+
+    def hold_batch(self, tenant_id: Any, batch: str, reason: str) -> dict[str, int]:
+        """Hold what has not been sent of an import; returns how many are ``held`` now or were so (``unchanged``)."""
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return dict(batch_commands.hold(self._services.begin, tenant, batch, reason))
+
+    def release_batch(self, tenant_id: Any, batch: str) -> dict[str, int]:
+        """End every hold in an import; returns how many were ``released`` and how many nobody held (``unchanged``)."""
+        return dict(batch_commands.release(self._services.begin, contracts.parse_id("tenant_id", tenant_id), batch))
+
+    def cancel_batch(self, tenant_id: Any, batch: str) -> dict[str, int]:
+        """Call off what has not been sent of an import; returns how many: ``cancelled``, or ``on_its_way`` already."""
+        return dict(batch_commands.cancel(self._services.begin, contracts.parse_id("tenant_id", tenant_id), batch))
+
+    def tenant(self, tenant_id: Any) -> Tenant:
+        """Return what was decided for a tenant as a whole: its pause, and its policy for missed schedules."""
+        with self._services.read() as tx:
+            return tenants.get(tx, contracts.parse_id("tenant_id", tenant_id))
+
+    def set_missed_schedule(self, tenant_id: Any, policy: str | None = None, after: int | None = None) -> Tenant:
+        """Decide what becomes of the tenant's mail that missed its time.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            policy: ``send`` (late), ``skip`` (cancelled) or ``hold``; None: as configured.
+            after: Seconds after which mail that is due has missed its time; None: as configured.
+
+        Raises:
+            ValidationError: A value is none of these.
+        """
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return tenancy.set_missed_schedule(self._services.begin, tenant, policy, after)
+
+    def adopt_database(self) -> bool:
+        """Let this database, a copy or a restored one, send by itself from now on; False when it did already."""
+        return fingerprint.adopt(self._services.begin)
 
     # What the loops of a worker do
 

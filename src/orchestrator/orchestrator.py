@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from orchestrator import bootstrap, contracts, errors, settings
-from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
+from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.operations import Operations
 from orchestrator.publishers.base import Publisher
 from orchestrator.repository import OutreachRepository, campaigns, events
@@ -170,11 +170,16 @@ class OutreachOrchestrator:
         when = None if scheduled_at is None else contracts.parse_time("scheduled_at", scheduled_at)
         return commands.reschedule(self.services.begin, self._key(campaign_id, tenant_id), when)
 
-    def update_campaign(self, campaign_id: Any, tenant_id: Any, **changes: Any) -> OutreachCampaign:
-        """Change ``property_record``, ``score_result``, ``memo_url``, ``greeting`` or ``batch`` before it is sent.
+    def hold_campaign(self, campaign_id: Any, tenant_id: Any, reason: str) -> OutreachCampaign:
+        """Keep a campaign from going out by itself until it is released. Raises as `reschedule_campaign`."""
+        return commands.hold(self.services.begin, self._key(campaign_id, tenant_id), reason)
 
-        Raises `CampaignNotFound`, `InvalidState`, `ValidationError`.
-        """
+    def release_campaign(self, campaign_id: Any, tenant_id: Any) -> OutreachCampaign:
+        """End a hold: due at its time, or now. Raises `CampaignNotFound`, `InvalidState`."""
+        return commands.release(self.services.begin, self._key(campaign_id, tenant_id))
+
+    def update_campaign(self, campaign_id: Any, tenant_id: Any, **changes: Any) -> OutreachCampaign:
+        """Change ``property_record``, ``score_result``, ``memo_url``, ``greeting``, ``batch``. Raises as above."""
         return commands.update(self.services.begin, self._key(campaign_id, tenant_id), changes)
 
     def retry_failed(self, tenant_id: Any, limit: int = 1000) -> int:
@@ -198,10 +203,7 @@ class OutreachOrchestrator:
     # Webhooks
 
     def handle_webhook(self, data: Any) -> Any:
-        """Store what SendGrid reports, without checking who says so; `receive_webhook` checks.
-
-        Args:
-            data: One event as a dict, or SendGrid's list of events.
+        """Store what SendGrid reports, one event or its list of events, unchecked; `receive_webhook` checks.
 
         Returns:
             ``{"campaign_id", "event_type", "status"}`` with SendGrid's own word as the type, or None for an event that
@@ -249,9 +251,7 @@ class OutreachOrchestrator:
         with self.services.read() as tx:
             return campaigns.get(tx, key)
 
-    def get_campaigns_by_status(
-        self, status: OutreachStatus | str, tenant_id: Any, limit: int = 100
-    ) -> list[OutreachCampaign]:
+    def get_campaigns_by_status(self, status: str, tenant_id: Any, limit: int = 100) -> list[OutreachCampaign]:
         """Return up to `limit` campaigns that have `status` now, newest first. Raises `ValidationError`."""
         wanted, most = contracts.parse_status("status", status), contracts.parse_count("limit", limit)
         tenant = contracts.parse_id("tenant_id", tenant_id)

@@ -169,6 +169,11 @@ def transition(status: Status, fact: Fact) -> Status:
     return status if argued is None or RANK[argued] <= RANK[status] else argued
 
 
+def was_sent(status: Status) -> bool:
+    """Tell whether SendGrid has taken the mail and it has not failed since: there is nothing left to send."""
+    return RANK[status] > 0 and status is not Status.FAILED
+
+
 def base_status(status: Status) -> Status:
     """Return the rank-0 status under `status`: what the campaign would be if none of its facts counted any more."""
     return status if RANK[status] == 0 else Status.SCHEDULED

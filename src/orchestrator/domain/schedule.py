@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+#: Ten years: longer than anything waits, and short enough for every database's calendar.
+LONGEST_SECONDS = 315_360_000
+
 
 class MissedPolicy(StrEnum):
     """What becomes of a campaign that should have gone out long ago."""

@@ -108,14 +108,15 @@ def lock_lean(tx: Transaction, keys: Iterable[Key]) -> dict[Key, LeanCampaign]:
 
 
 def lock_statuses(tx: Transaction, keys: Iterable[Key]) -> dict[Key, OutreachStatus]:
-    """Lock like `lock_many`, and return only the statuses."""
-    query = tx.dialect.locking(sa.select(table.c.id, table.c.status).order_by(table.c.id))
+    """Lock like `lock_many`, and return only the statuses, of those that nobody holds."""
+    query = tx.dialect.locking(sa.select(table.c.id, table.c.status, table.c.hold_reason).order_by(table.c.id))
     return {
         (tenant_id, campaign_id): OutreachStatus(status)
         for tenant_id, ids in by_tenant(keys)
-        for campaign_id, status in tx.execute(
+        for campaign_id, status, held in tx.execute(
             query.where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.id, ids))
         )
+        if held is None
     }
 
 

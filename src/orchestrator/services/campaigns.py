@@ -16,6 +16,7 @@ import structlog
 
 from orchestrator import contracts, errors
 from orchestrator.clock import new_id
+from orchestrator.domain import memo_link
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.suppression import address_key
 from orchestrator.rendering import subject_line
@@ -249,12 +250,15 @@ def _suppressed(tx: Transaction, tenant_id: str, drafts: Sequence[tuple[int, Dra
 
 
 def _campaign(drafted: Draft, now: datetime, suppressed: Mapping[str, str]) -> OutreachCampaign:
-    """Give a draft the database's time, and leave it off the queue when its address is suppressed."""
+    """Give a draft the database's time, and leave it off the queue when its address is suppressed, or it is held."""
     columns = drafted.columns
     reason = suppressed.get(columns["owner_address_key"])
+    at = max(columns["scheduled_at"] or now, now)  # a time that has passed means now
+    hold = None if reason else memo_link.problem(columns["memo_url"], at + memo_link.DELIVERY)
     return OutreachCampaign(
         status=OutreachStatus.SCHEDULED if reason is None else OutreachStatus.SUPPRESSED,
-        next_send_at=(columns["scheduled_at"] or now) if reason is None else None,
+        next_send_at=at if reason is None and hold is None else None,
+        hold_reason=hold,
         last_error=None if reason is None else f"address suppressed: {reason}",
         created_at=now,
         updated_at=now,

@@ -11,7 +11,7 @@ from orchestrator import contracts, errors
 from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.lifecycle import Command
-from orchestrator.domain.message import MessageState
+from orchestrator.domain.message import HELD_IN_DOUBT, MessageState
 from orchestrator.domain.suppression import address_key
 from orchestrator.rendering import subject_line
 from orchestrator.repository import Transaction, addresses, campaigns, messages
@@ -33,14 +33,21 @@ def cancel(begin: Begin, key: Key) -> OutreachCampaign:
     """
     with begin() as tx:
         standings = _ready(tx, key, Command.CANCEL)
-        if standings.campaign(key).status is not OutreachStatus.CANCELLED:
-            _withdraw_failed(standings, key)
-            standings.withdraw_reserved(key)
-            standings.change(key, status=OutreachStatus.CANCELLED, next_send_at=None)
-            standings.restand(key)
-            standings.tell(key, "cancelled")
-            facts.write(tx, standings)
+        call_off(standings, key)
+        facts.write(tx, standings)
         return standings.campaign(key)
+
+
+def call_off(standings: Standings, key: Key) -> bool:
+    """Cancel a locked campaign of which nothing is on its way; False when it was cancelled already."""
+    if standings.campaign(key).status is OutreachStatus.CANCELLED:
+        return False
+    _withdraw_failed(standings, key)
+    standings.withdraw_reserved(key)
+    standings.change(key, status=OutreachStatus.CANCELLED, next_send_at=None)
+    standings.restand(key)
+    standings.tell(key, "cancelled")
+    return True
 
 
 def reschedule(begin: Begin, key: Key, scheduled_at: datetime | None) -> OutreachCampaign:
@@ -52,7 +59,8 @@ def reschedule(begin: Begin, key: Key, scheduled_at: datetime | None) -> Outreac
     """
     with begin() as tx:
         standings = _ready(tx, key, Command.RESCHEDULE)
-        at = _due_at(tx, scheduled_at)
+        at = due_at(tx, scheduled_at)
+        holds.forget_missed(standings, key)
         _make_due(tx, standings, key, at, "rescheduled")
         standings.change(key, scheduled_at=scheduled_at)
         holds.obey_memo_link(standings, key, standings.campaign(key).memo_url, at)
@@ -68,10 +76,14 @@ def hold(begin: Begin, key: Key, reason: str) -> OutreachCampaign:
     Raises:
         CampaignNotFound: The tenant has no such campaign.
         InvalidState: It was sent, or called off.
+        ValidationError: There is no reason.
     """
+    why = contracts.parse_label("reason", reason)
+    if why is None:
+        raise errors.ValidationError("reason", "is required", fix="Say why, for whoever finds it held.")
     with begin() as tx:
         standings = _locked(tx, key, Command.HOLD)
-        holds.hold(standings, key, reason)
+        holds.hold(standings, key, why)
         facts.write(tx, standings)
         return standings.campaign(key)
 
@@ -81,11 +93,16 @@ def release(begin: Begin, key: Key) -> OutreachCampaign:
 
     Raises:
         CampaignNotFound: The tenant has no such campaign.
-        InvalidState: It was sent.
+        InvalidState: It was sent, or nobody knows whether it was.
     """
     with begin() as tx:
         standings = _locked(tx, key, Command.RELEASE)
-        holds.release(standings, key, _due_at(tx, standings.campaign(key).scheduled_at))
+        if standings.campaign(key).hold_reason == HELD_IN_DOUBT:
+            raise errors.InvalidState(
+                f"Cannot release campaign {key[1]}: nobody knows whether it was sent.",
+                fix="Decide about that mail: `outreach doctor` lists it with what is known.",
+            )
+        holds.release(standings, key, due_at(tx, standings.campaign(key).scheduled_at))
         facts.write(tx, standings)
         return standings.campaign(key)
 
@@ -138,7 +155,7 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         standings = _ready(tx, key, Command.UPDATE)
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
             raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
-        memo_before, at = standings.campaign(key).memo_url, _due_at(tx, standings.campaign(key).scheduled_at)
+        memo_before, at = standings.campaign(key).memo_url, due_at(tx, standings.campaign(key).scheduled_at)
         standings.change(key, **columns)
         if standings.withdraw_reserved(key):  # it was composed from what the campaign said before
             standings.requeue(key, at)
@@ -181,7 +198,7 @@ def _record_columns(property_record: Any) -> dict[str, Any]:
     }
 
 
-def _due_at(tx: Transaction, scheduled_at: datetime | None) -> datetime:
+def due_at(tx: Transaction, scheduled_at: datetime | None) -> datetime:
     """Return when a campaign with this schedule goes out: a time that has passed means now, and is not missed."""
     return max(scheduled_at or tx.now(), tx.now())
 
@@ -196,13 +213,20 @@ def _locked(tx: Transaction, key: Key, command: Command) -> Standings:
 
 def _ready(tx: Transaction, key: Key, command: Command) -> Standings:
     standings = _locked(tx, key, command)
+    situation = on_its_way(standings, key)
+    if situation is not None:
+        raise errors.InvalidState(
+            f"Cannot {command} campaign {key[1]}: it {situation}.", fix="Look at it again when it is settled."
+        )
+    return standings
+
+
+def on_its_way(standings: Standings, key: Key) -> str | None:
+    """Say in which way a mail of the campaign may be past calling back; None: nothing has left."""
     for message in standings.attempts(key):
         if message.state in (MessageState.HANDED, MessageState.IN_DOUBT):
-            situation = "is being sent right now" if message.state is MessageState.HANDED else "may have been sent"
-            raise errors.InvalidState(
-                f"Cannot {command} campaign {key[1]}: it {situation}.", fix="Look at it again when it is settled."
-            )
-    return standings
+            return "is being sent right now" if message.state is MessageState.HANDED else "may have been sent"
+    return None
 
 
 def _make_due(tx: Transaction, standings: Standings, key: Key, at: datetime, what: str) -> None:

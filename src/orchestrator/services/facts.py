@@ -142,6 +142,8 @@ def note_created(tx: Transaction, created: Iterable[OutreachCampaign]) -> None:
     """Write history, outbox and counters of campaigns that were just inserted."""
     new = list(created)
     events.insert(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
+    held = [c for c in new if c.hold_reason is not None]
+    events.insert(tx, [_history(tx, (c.tenant_id, c.id), "held", {"reason": c.hold_reason}) for c in held])
     for tenant_id, scheduled in _by_tenant(c for c in new if c.status is OutreachStatus.SCHEDULED):
         outbox.add(tx, tenant_id, announcements(scheduled, "event.outreach.scheduled", tx.now()))
     statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))

@@ -199,7 +199,7 @@ def _missed(situation: Situation) -> Refusal | None:
     if due_at is None or not rule.missed(due_at, situation.now):
         return None
     effect = Effect.SKIPPED if rule.policy is MissedPolicy.SKIP else Effect.HELD
-    return Refusal(effect, f"it missed its time: it was due at {_moment(due_at)}, more than {_hours(rule)} ago")
+    return Refusal(effect, f"{holds.MISSED}it was due at {_moment(due_at)}, more than {_hours(rule)} ago")
 
 
 def _memo_link(situation: Situation) -> Refusal | None:

@@ -10,11 +10,13 @@ from datetime import datetime
 
 from orchestrator.domain import memo_link
 from orchestrator.domain.campaign import OutreachStatus
-from orchestrator.domain.message import MessageState
+from orchestrator.domain.message import HELD_IN_DOUBT, MessageState
 from orchestrator.services.standing import Key, Standings
 
 #: What the reason of a hold begins with that an address brings upon its campaigns.
 OWNER_HELD = "owner held: "
+#: What the reason of a hold begins with that the missed-schedule policy made.
+MISSED = "it missed its time: "
 
 _ON_ITS_WAY = frozenset({MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT})
 
@@ -31,7 +33,7 @@ def hold(standings: Standings, key: Key, reason: str) -> None:
 def release(standings: Standings, key: Key, at: datetime) -> None:
     """End a hold; the campaign is due at `at`, unless a mail of it is on its way, or its fate unknown."""
     reason = standings.campaign(key).hold_reason
-    if reason is None:
+    if reason is None or reason == HELD_IN_DOUBT:  # releasing decides nothing about a mail in doubt
         return
     standings.change(key, hold_reason=None)
     if not any(message.state in _ON_ITS_WAY for message in standings.attempts(key)):
@@ -60,6 +62,13 @@ def obey_memo_link(standings: Standings, key: Key, before: str, at: datetime) ->
         hold(standings, key, reason)
     elif for_its_link:
         release(standings, key, at)
+
+
+def forget_missed(standings: Standings, key: Key) -> None:
+    """End a hold for a missed time, because the campaign gets a new one."""
+    reason = standings.campaign(key).hold_reason
+    if reason is not None and reason.startswith(MISSED):
+        standings.change(key, hold_reason=None)
 
 
 def skip(standings: Standings, key: Key, reason: str) -> None:

@@ -140,6 +140,8 @@ class Standings:
         campaign.change({"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)})
         if standing.status is not OutreachStatus.SCHEDULED:
             campaign.change({"next_send_at": None})
+        if campaign["hold_reason"] is not None and lifecycle.was_sent(standing.status):
+            campaign.change({"hold_reason": None})  # it was on its way already when it was held
         if lifecycle.RANK[standing.status] > lifecycle.RANK[OutreachStatus.CLICKED]:
             self.withdraw_reserved(key)
 
