@@ -14,7 +14,12 @@ __all__ = ["ENDLESS", "LocalEngine", "create"]
 
 
 def create(
-    orchestrator: PostgresCore, *, publisher: Publisher | None = None, dispatch: bool = True, concurrency: int = 200
+    orchestrator: PostgresCore,
+    *,
+    publisher: Publisher | None = None,
+    dispatch: bool = True,
+    concurrency: int = 200,
+    pace: float = 1.0,
 ) -> LocalEngine:
     """Return the engine that fits the database: Procrastinate's on PostgreSQL, threads alone on SQLite.
 
@@ -23,10 +28,11 @@ def create(
         publisher: Where events go; None writes them to standard output as lines of JSON.
         dispatch: Whether to send, to reconcile and to prune.
         concurrency: Mails on their way at the same time.
+        pace: How many times faster than usual to look around, for a clock that runs faster.
     """
     kind: type[LocalEngine] = LocalEngine
     if orchestrator.repository.has_jobs:
         from orchestrator.engines.procrastinate import ProcrastinateEngine
 
         kind = ProcrastinateEngine
-    return kind(orchestrator, publisher=publisher, dispatch=dispatch, concurrency=concurrency)
+    return kind(orchestrator, publisher=publisher, dispatch=dispatch, concurrency=concurrency, pace=pace)

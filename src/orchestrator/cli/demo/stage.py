@@ -160,7 +160,7 @@ def _directory(stack: ExitStack, keep: Path | None) -> Path:
 def _orchestrator(stack: ExitStack, dsn: str, url: str, sandbox: SandboxServer) -> OutreachOrchestrator:
     repository = OutreachRepository(dsn)
     stack.callback(repository.close)
-    with _without_configuration():
+    with without_configuration():
         orchestrator = OutreachOrchestrator(
             repository,
             sendgrid_api_key=API_KEY,
@@ -177,7 +177,7 @@ def _orchestrator(stack: ExitStack, dsn: str, url: str, sandbox: SandboxServer) 
 
 
 @contextmanager
-def _without_configuration() -> Iterator[None]:
+def without_configuration() -> Iterator[None]:
     """Hide the environment's settings for a moment: a demo must never find a live key."""
     hidden = {name: os.environ.pop(name) for name, _, _ in settings.variables() if name in os.environ}
     try:

@@ -1,0 +1,1 @@
+"""``outreach chaos``: workers are killed while the provider misbehaves, and then the books are compared."""

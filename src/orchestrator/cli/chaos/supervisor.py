@@ -1,0 +1,115 @@
+"""One run: processes are killed while the weather changes, then everything may settle, and then it is judged."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from multiprocessing.connection import wait
+
+from orchestrator.cli.chaos import plan, processes
+from orchestrator.cli.chaos.cast import Play, Role, Toll
+from orchestrator.cli.chaos.plan import Attack
+from orchestrator.cli.chaos.stage import Stage
+from orchestrator.services.ledger import LEASE
+
+#: Real seconds between looks at the processes, and at the books.
+LOOK, COUNT = 0.05, 0.3
+#: Real seconds that a killed process is away.
+OUTAGE = (0.0, 0.6)
+#: After so much of the run's time without any change it will not settle any more.
+STANDSTILL = timedelta(hours=1)
+#: How long evidence may be missing before a person is asked, and a little more.
+HORIZON = timedelta(hours=26)
+
+
+@dataclass(slots=True)
+class Course:
+    """How a run went, apart from the books."""
+
+    toll: Toll = field(default_factory=Toll)
+    #: How many phases each family of faults was thrown in.
+    thrown: Counter[str] = field(default_factory=Counter)
+    #: Most attempts in doubt at the same time.
+    doubted_at_once: int = 0
+    settled: bool = False
+    attacked_for: float = 0.0
+    settled_in: float = 0.0
+    undrained: int = 0
+
+
+def attack(ordered: Attack, on: Stage) -> Course:
+    """Carry `ordered` out, let everything settle, and say how it went."""
+    course = Course()
+    dice = random.Random(f"{ordered.seed}:outages")  # noqa: S311 - a simulation
+    strikes = plan.drawn(ordered, LEASE.total_seconds() / on.clock.speed)
+
+    def role(play: Play, name: str, its: list[plan.Strike]) -> Role:
+        return Role(on.context, on.site, play, name, its, course.toll, lambda: dice.uniform(*OUTAGE))
+
+    # Only one of the services is ever struck. If both were away, silence about a mail would mean nothing any more.
+    services = [role(processes.serve, "service", strikes.service), role(processes.serve, "service", [])]
+    workers = [role(processes.work, "worker", strikes.workers) for _ in range(plan.WORKERS)]
+    cast = [*services, *workers]
+    try:
+        _rage(ordered, on, cast, course, total=len(strikes.workers) + len(strikes.service))
+        _settle(ordered, on, cast, course)
+        course.undrained = sum(not worker.ask_to_end(processes.DRAIN) for worker in workers)
+    finally:
+        for one in cast:
+            one.end()
+    return course
+
+
+def _rage(ordered: Attack, on: Stage, cast: list[Role], course: Course, total: int) -> None:
+    """Strike until there is nothing left to strike with."""
+    began = time.monotonic()
+    forecast, phase_ends, count_at = plan.weather(ordered), 0.0, 0.0
+    first = ordered.campaigns // 4
+    while any(role.struck for role in cast) or any(role.strikes for role in cast):
+        now = time.monotonic()
+        if now >= phase_ends:
+            phase = next(forecast)
+            on.provider.throw(phase.knobs)
+            course.thrown.update(phase.families)
+            phase_ends = now + phase.length
+        done = course.toll.kills + course.toll.drains
+        on.importer.want(first + (ordered.campaigns - first) * min(done, total) // max(total, 1))
+        if now >= count_at:
+            course.doubted_at_once = max(course.doubted_at_once, on.ledger.count().in_doubt)
+            count_at = now + COUNT
+        _look_after(cast)
+    course.attacked_for = time.monotonic() - began
+
+
+def _settle(ordered: Attack, on: Stage, cast: list[Role], course: Course) -> None:
+    """Stop the faults, keep everybody alive, and wait until nothing is open or nothing moves any more."""
+    on.provider.throw({})
+    on.importer.want(ordered.campaigns)
+    began, leapt, seen = time.monotonic(), False, None
+    moved_at = on.clock.now()
+    while not course.settled and on.clock.now() - moved_at < STANDSTILL:
+        _look_after(cast, COUNT)
+        counted, pending = on.ledger.count(), on.provider.pending()
+        course.doubted_at_once = max(course.doubted_at_once, counted.in_doubt)
+        present = (counted, pending, len(on.importer.created))
+        if present != seen:
+            seen, moved_at = present, on.clock.now()
+        quiet = on.importer.caught_up() and not pending and not counted.open
+        if quiet and ordered.deaf and counted.undecided and not leapt:
+            on.clock.leap(HORIZON)
+            leapt, moved_at = True, on.clock.now()
+        course.settled = quiet and not counted.undecided
+    course.settled_in = time.monotonic() - began
+
+
+def _look_after(cast: list[Role], patience: float = LOOK) -> None:
+    doors = [door for role in cast for door in role.doors]
+    if doors:
+        wait(doors, LOOK)
+    else:
+        time.sleep(LOOK)
+    for role in cast:
+        role.look_after()
