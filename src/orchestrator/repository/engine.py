@@ -25,6 +25,13 @@ from orchestrator.repository.bulk import Bulk
 
 Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
 
+# A process that is stopped, or whose host vanished, in the middle of a transaction must not keep its locks from all
+# others. No transaction of ours waits for anything but the database. What an operator has set for this stays.
+_FORSAKE = """
+SELECT set_config('idle_in_transaction_session_timeout', '60s', false)
+WHERE current_setting('idle_in_transaction_session_timeout') = '0'
+"""
+
 #: How long a writer waits for its turn before giving up, in seconds.
 BUSY_TIMEOUT = 30
 
@@ -104,6 +111,8 @@ def is_memory(url: sa.URL) -> bool:
 def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
     # Ids are texts with us. Making a UUID of each, to take its text again, costs more than reading the row.
     connection.adapters.register_loader("uuid", TextLoader)
+    connection.execute(_FORSAKE)
+    connection.commit()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
