@@ -52,7 +52,8 @@ def create_service(
                 await beating
             await run_in_threadpool(engine.stop)
 
-    app = api.create_app(orchestrator, base_url=orchestrator.services.settings.base_url)
+    services = orchestrator.services
+    app = api.create_app(orchestrator, base_url=services.settings.base_url, unread=services.webhook_endpoint.refused)
     app.router.lifespan_context = lifespan
     return app
 

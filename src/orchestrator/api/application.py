@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import metadata
 
 from fastapi import FastAPI
@@ -12,7 +13,9 @@ from orchestrator.api.edge import Edge
 from orchestrator.api.metrics import Metrics
 
 
-def create_app(orchestrator: Core, *, base_url: str | None = None) -> FastAPI:
+def create_app(
+    orchestrator: Core, *, base_url: str | None = None, unread: Callable[[str], object] = lambda _: None
+) -> FastAPI:
     """Return the HTTP service around `orchestrator`.
 
     Endpoints are synchronous and run in threads, like the core; only bodies are read on the event loop. No address
@@ -21,6 +24,7 @@ def create_app(orchestrator: Core, *, base_url: str | None = None) -> FastAPI:
     Args:
         orchestrator: The façade, or anything that satisfies `Core`.
         base_url: Public address of the service, used for the ``type`` of problem documents; default: relative.
+        unread: Told why, when a webhook's body could not be read.
     """
     version = metadata.version("outreach-orchestrator")
     app = FastAPI(
@@ -34,7 +38,7 @@ def create_app(orchestrator: Core, *, base_url: str | None = None) -> FastAPI:
     metrics = Metrics(version)
     errors.install(app, (base_url or "").rstrip("/"))
     app.add_middleware(Edge)
-    app.include_router(webhooks.routes(orchestrator, metrics))
+    app.include_router(webhooks.routes(orchestrator, metrics, unread))
     app.include_router(unsubscribe.routes(orchestrator))
     app.include_router(health.routes(orchestrator, metrics))
     app.include_router(problems.routes())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from orchestrator import errors
 from orchestrator.api.body import WEBHOOK_LIMIT, read_capped
@@ -40,12 +43,13 @@ _RESPONSES = {
 }
 
 
-def routes(core: Core, metrics: Metrics) -> APIRouter:
+def routes(core: Core, metrics: Metrics, unread: Callable[[str], object] = lambda _: None) -> APIRouter:
     """Return the routes for webhooks.
 
     Args:
         core: Verifies and stores a batch.
         metrics: Counts it.
+        unread: Told why, when a batch could not even be read; what `core` refuses it knows itself.
     """
     router = APIRouter(tags=["webhooks"])
 
@@ -55,6 +59,10 @@ def routes(core: Core, metrics: Metrics) -> APIRouter:
             return await read_capped(request, WEBHOOK_LIMIT)
         except errors.PayloadTooLarge as error:
             _note_refusal(metrics, error, time.perf_counter() - started, None)
+            await run_in_threadpool(unread, error.code)
+            raise
+        except ClientDisconnect:
+            await run_in_threadpool(unread, "client-disconnect")
             raise
 
     def receive(request: Request, body: bytes = Depends(raw_body)) -> JSONResponse:
