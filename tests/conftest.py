@@ -25,6 +25,7 @@ DATABASES = ("sqlite", "postgresql")
 MIGRATED_TEMPLATE = "migrated_template"
 REQUIRE_POSTGRES = "OUTREACH_REQUIRE_POSTGRES"
 REQUIRE_BROWSER = "OUTREACH_REQUIRE_BROWSER"
+TEST_ROUNDS = "OUTREACH_TEST_ROUNDS"  # how often races are run; a test that runs them reads it itself
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # What this run has proven on which database, told in the summary; xdist workers hand theirs to the controller.
@@ -196,7 +197,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _product_variables() -> list[str]:
-    kept = (REQUIRE_POSTGRES, REQUIRE_BROWSER)
+    kept = (REQUIRE_POSTGRES, REQUIRE_BROWSER, TEST_ROUNDS)
     return [n for n in os.environ if n.startswith(("SENDGRID_", "OUTREACH_")) or n == "DB_DSN" if n not in kept]
 
 
