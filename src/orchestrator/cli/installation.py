@@ -81,6 +81,16 @@ def show_revision(output: Output) -> ExitCode:
     return ExitCode.CONFIGURATION
 
 
+def adopt_database(output: Output) -> None:
+    """Let the database send by itself from now on. Raises `DatabaseUnreachable`, `SchemaOutOfDate`."""
+    with session.opened() as orchestrator:
+        adopted = orchestrator.operations.adopt_database()
+        told = {"database": _address(orchestrator.repository), "adopted": adopted}
+    if output.structured:
+        output.document(told)
+    output.say("[green]✓[/] Mail is sent from this database now." if adopted else "It was the one already.")
+
+
 def _write_revision(output: Output, repository: OutreachRepository, revision: str | None) -> None:
     told = {"database": _address(repository), "revision": revision, "head": schema.HEAD}
     if output.structured:

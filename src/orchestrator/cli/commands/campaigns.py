@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import options
+from orchestrator.cli.commands import scheduling
 from orchestrator.cli.output import Output
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    group = typer.Typer(cls=options.Group, help="Look at campaigns.")
+    group = typer.Typer(cls=options.Group, help="Look at campaigns, hold them, call them off.")
     group.command("list")(list_)
     group.command()(show)
     group.command()(events)
+    scheduling.register_campaign(group)
     app.add_typer(group, name="campaign")
     app.command()(send)
     app.command()(preview)

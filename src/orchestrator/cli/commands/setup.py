@@ -17,9 +17,10 @@ def register(app: typer.Typer) -> None:
     template.command()(eject)
     template.command()(check)
     app.add_typer(template, name="template")
-    db = typer.Typer(cls=options.Group, help="The database's schema.")
+    db = typer.Typer(cls=options.Group, help="The database.")
     db.command()(upgrade)
     db.command()(current)
+    db.command()(adopt)
     app.add_typer(db, name="db")
     config = typer.Typer(cls=options.Group, help="The configuration.")
     config.command("show")(show_config)
@@ -63,6 +64,13 @@ def current(json: options.Json = False, quiet: options.Quiet = False) -> None:
     from orchestrator.cli import installation
 
     raise typer.Exit(int(installation.show_revision(Output(json=json, quiet=quiet))))
+
+
+def adopt(json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Let a database that was cloned, restored or moved send by itself from now on."""
+    from orchestrator.cli import installation
+
+    installation.adopt_database(Output(json=json, quiet=quiet))
 
 
 def show_config(

@@ -1,0 +1,112 @@
+"""The work of ``campaign hold|release|cancel``, ``batch``, ``tenant`` and ``why``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from orchestrator.cli import session
+from orchestrator.cli.output import Output
+from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.repository.tenants import Tenant
+
+_COLUMNS = ("id", "status", "next_send_at", "hold_reason")
+
+
+def hold(campaign_id: str, tenant: str, reason: str, output: Output) -> None:
+    """Hold one campaign. Raises `ValidationError`, `CampaignNotFound`, `InvalidState`."""
+    with session.opened() as orchestrator:
+        campaign = orchestrator.hold_campaign(campaign_id, tenant, reason)
+    _write(campaign, output)
+    output.say(f"→ outreach campaign release {campaign.id}")
+
+
+def release(campaign_id: str, tenant: str, output: Output) -> None:
+    """Release one campaign. Raises `ValidationError`, `CampaignNotFound`, `InvalidState`."""
+    with session.opened() as orchestrator:
+        campaign = orchestrator.release_campaign(campaign_id, tenant)
+    _write(campaign, output)
+    output.say(f"→ outreach why {campaign.id}")
+
+
+def cancel(campaign_id: str, tenant: str, output: Output) -> None:
+    """Cancel one campaign. Raises `ValidationError`, `CampaignNotFound`, `InvalidState`."""
+    with session.opened() as orchestrator:
+        campaign = orchestrator.cancel_campaign(campaign_id, tenant)
+    _write(campaign, output)
+
+
+def hold_batch(label: str, tenant: str, reason: str, output: Output) -> None:
+    """Hold an import. Raises `ValidationError`."""
+    with session.opened() as orchestrator:
+        counts = orchestrator.operations.hold_batch(tenant, label, reason)
+    _count(counts, ("held", "unchanged"), output)
+
+
+def release_batch(label: str, tenant: str, output: Output) -> None:
+    """Release an import. Raises `ValidationError`."""
+    with session.opened() as orchestrator:
+        counts = orchestrator.operations.release_batch(tenant, label)
+    _count(counts, ("released", "unchanged"), output)
+
+
+def cancel_batch(label: str, tenant: str, output: Output) -> None:
+    """Cancel an import. Raises `ValidationError`."""
+    with session.opened() as orchestrator:
+        counts = orchestrator.operations.cancel_batch(tenant, label)
+    _count(counts, ("cancelled", "on_its_way"), output)
+
+
+def show_tenant(tenant: str, output: Output) -> None:
+    """Write what is decided for a tenant. Raises `ValidationError`."""
+    with session.opened() as orchestrator:
+        decided = orchestrator.operations.tenant(tenant)
+    _show(decided, output)
+
+
+def set_tenant(tenant: str, missed: str | None, after: int | None, output: Output) -> None:
+    """Set a tenant's policy for missed schedules. Raises `ValidationError`."""
+    with session.opened() as orchestrator:
+        decided = orchestrator.operations.set_missed_schedule(tenant, missed, after)
+    _show(decided, output)
+
+
+def why(campaign_id: str, tenant: str, output: Output) -> None:
+    """Write what every gate says of a campaign. Raises `ValidationError`, `CampaignNotFound`."""
+    with session.opened() as orchestrator:
+        verdicts = orchestrator.operations.why(campaign_id, tenant)
+    closed = [verdict for verdict in verdicts if not verdict.open]
+    if output.structured:
+        output.document({"leaves": not closed, "gates": [asdict(verdict) for verdict in verdicts]})
+        return
+    rows = ((v.gate, "open" if v.open else "closed", v.words) for v in verdicts)
+    output.rows("", ("gate", "now", "why"), rows)
+    if closed:
+        output.say(f"It does not leave now: {closed[0].words}.")
+    else:
+        output.say("Nothing is in its way: it leaves with the next round of a worker.")
+
+
+def _write(campaign: OutreachCampaign, output: Output) -> None:
+    told = {name: getattr(campaign, name) for name in _COLUMNS}
+    if output.structured:
+        output.document(told)
+    else:
+        output.rows("", _COLUMNS, [tuple(told.values())])
+
+
+def _count(counts: Mapping[str, int], words: tuple[str, ...], output: Output) -> None:
+    told = {word: counts.get(word, 0) for word in words}
+    if output.structured:
+        output.document(told)
+    else:
+        output.rows("", tuple(told), [tuple(told.values())])
+
+
+def _show(decided: Tenant, output: Output) -> None:
+    if output.structured:
+        output.document(asdict(decided))
+    else:
+        rows = ((name, "as configured" if value is None else value) for name, value in asdict(decided).items())
+        output.rows("", ("field", "value"), ((name, value) for name, value in rows if not name.startswith("pause")))
+        output.say(f"Paused: {decided.pause_reason}" if decided.paused_at else "Not paused.")
