@@ -17,10 +17,22 @@ STATES = ("reserved", "handed", "in_doubt", "accepted", "rejected", "not_sent", 
 
 
 def upgrade() -> None:
+    _outreach_campaigns()
     _outreach_messages()
     _accounts()
     _tenants()
     _workers()
+
+
+def _outreach_campaigns() -> None:
+    held = sa.text("hold_reason IS NOT NULL")
+    op.create_index(
+        "ix_outreach_campaigns_held",
+        "outreach_campaigns",
+        ["tenant_id", "id"],
+        postgresql_where=held,
+        sqlite_where=held,
+    )
 
 
 def _outreach_messages() -> None:
