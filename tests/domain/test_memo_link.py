@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from orchestrator.domain import memo_link
 
 END = datetime(2026, 3, 9, 12, 30, 15, tzinfo=UTC)
+DAY = timedelta(days=1)
 EPOCH = int(END.timestamp())
 
 
@@ -116,8 +117,9 @@ def test_no_link_whatever_breaks_it(url: str) -> None:
 
 def test_a_link_is_wanted_for_as_long_as_it_is_needed() -> None:
     url = SIGNED["aws v4"]
-    assert memo_link.problem(url, END) is None
-    assert memo_link.problem(url, END + timedelta(seconds=1)) == (
+    assert memo_link.problem(url, END - DAY, DAY) is None
+    assert memo_link.problem(url, END - DAY, DAY + timedelta(microseconds=1)) == (
         "the memo link stops working at 2026-03-09 12:30:15 UTC"
     )
-    assert memo_link.problem(UNSIGNED["an ordinary link"], END) is None
+    assert memo_link.problem(url, datetime.max.replace(tzinfo=UTC), DAY) is not None
+    assert memo_link.problem(UNSIGNED["an ordinary link"], END, DAY) is None

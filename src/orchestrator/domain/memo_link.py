@@ -51,15 +51,13 @@ def expires_at(url: str) -> datetime | None:
     return min(ends, default=None)
 
 
-def problem(url: str, needed_until: datetime) -> str | None:
-    """Return what is wrong with a link that must work until `needed_until`, in words for a person, or None.
+def problem(url: str, at: datetime, needed: timedelta) -> str | None:
+    """Return what is wrong with a link that must work for `needed` from `at` on, in words for a person, or None.
 
     The words depend on the link alone, so that a hold for this reason can be told from every other.
     """
     end = expires_at(url)
-    if end is None or end >= needed_until:
-        return None
-    return words(end)
+    return None if end is None or end - at >= needed else words(end)
 
 
 def words(end: datetime) -> str:

@@ -254,7 +254,7 @@ def _campaign(drafted: Draft, now: datetime, suppressed: Mapping[str, str]) -> O
     columns = drafted.columns
     reason = suppressed.get(columns["owner_address_key"])
     at = max(columns["scheduled_at"] or now, now)  # a time that has passed means now
-    hold = None if reason else memo_link.problem(columns["memo_url"], at + memo_link.DELIVERY)
+    hold = None if reason else memo_link.problem(columns["memo_url"], at, memo_link.DELIVERY)
     return OutreachCampaign(
         status=OutreachStatus.SCHEDULED if reason is None else OutreachStatus.SUPPRESSED,
         next_send_at=at if reason is None and hold is None else None,

@@ -203,7 +203,7 @@ def _missed(situation: Situation) -> Refusal | None:
 
 
 def _memo_link(situation: Situation) -> Refusal | None:
-    reason = memo_link.problem(situation.campaign.memo_url, situation.now + memo_link.LAST_CALL)
+    reason = memo_link.problem(situation.campaign.memo_url, situation.now, memo_link.LAST_CALL)
     return None if reason is None else Refusal(Effect.HELD, reason)
 
 

@@ -57,7 +57,7 @@ def obey_memo_link(standings: Standings, key: Key, before: str, at: datetime) ->
     for_its_link = end is not None and campaign.hold_reason == memo_link.words(end)
     if campaign.hold_reason is not None and not for_its_link:
         return  # a person's word, or another cause
-    reason = memo_link.problem(campaign.memo_url, at + memo_link.DELIVERY)
+    reason = memo_link.problem(campaign.memo_url, at, memo_link.DELIVERY)
     if reason is not None:
         hold(standings, key, reason)
     elif for_its_link:
