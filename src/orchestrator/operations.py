@@ -19,6 +19,7 @@ from orchestrator.services import (
     ledger,
     maintenance,
     overview,
+    pausing,
     resolve,
     tenancy,
 )
@@ -98,6 +99,27 @@ class Operations:
         key = contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)
         return asked.explain(s.read, key, s.account, s.missed_rule)
 
+    def pause(self, reason: str, tenant_id: Any = None) -> bool:
+        """Let no worker claim or hand over anything more; what is on its way still arrives.
+
+        Args:
+            reason: Why; shown to whoever asks why nothing is sent.
+            tenant_id: Pause this tenant only; None: everything.
+
+        Returns:
+            False when a person had paused it before.
+
+        Raises:
+            ValidationError: No reason, or a malformed id.
+        """
+        tenant = None if tenant_id is None else contracts.parse_id("tenant_id", tenant_id)
+        return pausing.pause(self._services.begin, _reason(reason), tenant)
+
+    def resume(self, tenant_id: Any = None) -> bool:
+        """End a pause, whoever made it: of one tenant, or (None) of every account; False when there was none."""
+        tenant = None if tenant_id is None else contracts.parse_id("tenant_id", tenant_id)
+        return pausing.resume(self._services.begin, tenant)
+
     # All of an import, or of a tenant
 
     def hold_batch(self, tenant_id: Any, batch: str, reason: str) -> dict[str, int]:
@@ -163,3 +185,10 @@ class Operations:
     def maintain(self) -> Counter[str]:
         """Delete what is too old, such as events published a week ago; return how many rows of each table."""
         return maintenance.run(self._services.begin)
+
+
+def _reason(text: str) -> str:
+    reason = contracts.parse_text("reason", text).strip()
+    if not reason:
+        raise errors.ValidationError("reason", "must say why, for those who find nothing sent")
+    return reason

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from orchestrator.cli import failures, signals
-from orchestrator.cli.commands import attacking, campaigns, deciding, importing, running, scheduling, setup
+from orchestrator.cli.commands import attacking, campaigns, deciding, importing, pausing, running, scheduling, setup
 from orchestrator.cli.failures import ExitCode
 
 _EXIT_CODES = " · ".join(f"{int(code)} {meaning}" for code, meaning in failures.MEANINGS.items())
@@ -98,6 +98,7 @@ campaigns.register(app)
 scheduling.register(app)
 setup.register(app)
 deciding.register(app)
+pausing.register(app)
 attacking.register(app)
 
 

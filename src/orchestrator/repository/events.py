@@ -64,6 +64,13 @@ def keep_unmatched(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     tx.bulk.insert_missing(unmatched, sorted(rows, key=lambda row: row["dedupe_key"]))
 
 
+def unmatched_of_kind(tx: Transaction, kind: str) -> dict[str, Any]:
+    """Return {dedupe key: event} of those kept aside that are of `kind`; meant for kinds that are rare."""
+    return dict(
+        tx.execute(sa.select(unmatched.c.dedupe_key, unmatched.c.event_data).where(unmatched.c.kind == kind)).all()
+    )
+
+
 def count_unmatched(tx: Transaction) -> int:
     """Return how many events have been kept aside."""
     return tx.execute(sa.select(sa.func.count()).select_from(unmatched)).scalar_one()

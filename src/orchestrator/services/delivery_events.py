@@ -14,7 +14,7 @@ from orchestrator import errors
 from orchestrator.clock import new_id
 from orchestrator.domain.events import DeliveryEvent, MalformedEvent
 from orchestrator.repository import Transaction, campaigns, events, in_doubt, messages, probes
-from orchestrator.services import facts
+from orchestrator.services import facts, pausing
 from orchestrator.services.facts import Report
 from orchestrator.services.probe import NOBODY
 
@@ -93,6 +93,7 @@ def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> tuple[Receipt, dict[s
         if report is None and not _is_probe(event)
     ]
     recorded = facts.record(tx, [report for report in reports if report is not None])
+    pausing.note_account_changes(tx, [event for event, _ in unknown])
     _keep_aside(tx, unknown)
     results = [_result(event, report, recorded.statuses) for event, report in zip(batch, reports, strict=True)]
     probes_told = {event.message_id for event in batch if isinstance(event, DeliveryEvent) and _is_probe(event)}

@@ -21,6 +21,7 @@ from orchestrator.services.compose import Composer, Replacements
 from orchestrator.services.due import LATEST_START, Round
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.services.pacing import Pacer
+from orchestrator.services.turns import Turn
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop
 
@@ -31,6 +32,7 @@ Key = tuple[str, str]
 
 #: How long `send` goes on trying a mail that certainly was not sent, in seconds.
 RETRY_BUDGET = 30.0
+NO_ROOM = "the account's rate (OUTREACH_SEND_RATE) leaves no room for it within 30 seconds"
 
 
 class Dispatcher:
@@ -86,11 +88,13 @@ class Dispatcher:
             MissingApiKey, ConfigurationError: There is no key, or no sender address.
             CampaignNotFound, InvalidState: No such campaign, or it was cancelled.
             TemplateError: It cannot be rendered; the campaign failed, nothing was sent.
+            AccountPaused: A person or SendGrid has paused the account, or the tenant; nothing was tried.
             SendRejected, NotSent: The campaign failed; calling again tries again.
             SendInDoubt: Nobody knows whether it went out; calling again does not send it again.
         """
         transport = self._ready()
-        claimed = self._claim(key, due_only=False)
+        pacer = self._pacer_of(transport)
+        claimed = self._claim(key, pacer)
         if isinstance(claimed, Answer):
             return claimed
         mail = self._compose(claimed, replacements or Replacements())
@@ -98,10 +102,12 @@ class Dispatcher:
         deadline = self._monotonic() + RETRY_BUDGET
         tries = 0
         while True:
-            outcome = self._hand_and_post(claimed, mail, transport)
+            began = self._monotonic()
+            outcome = self._hand_and_post(claimed, mail, transport, pacer)
             if isinstance(outcome, Answer):
                 return outcome
             tries += 1
+            pacer.tell(outcome, pacer.learn(outcome, began), trying=pacer.refusing)
             if not isinstance(outcome, NotSent) or outcome.account:
                 return self._settle(claimed, outcome)
             wait = backoff(tries, retry_after=outcome.retry_after, random=random.random)
@@ -173,14 +179,19 @@ class Dispatcher:
         self._composer.require_sender()
         return transport
 
-    def _claim(self, key: Key, *, due_only: bool) -> Claim | Answer:
-        with self._begin() as tx:
-            claimed = ledger.claim(tx, key, due_only=due_only)
+    def _claim(self, key: Key, pacer: Pacer) -> Claim | Answer:
+        claimed = self._claim_open(key, pacer)
         if isinstance(claimed, Answer) and claimed.status == "in_doubt" and self._reconsider(key):
-            with self._begin() as tx:
-                claimed = ledger.claim(tx, key, due_only=due_only)
+            claimed = self._claim_open(key, pacer)
         self._reached("claimed")
         return _undoubted(claimed, key[1]) if isinstance(claimed, Answer) else claimed
+
+    def _claim_open(self, key: Key, pacer: Pacer) -> Claim | Answer:
+        with self._begin() as tx:
+            claimed = ledger.claim(tx, key, due_only=False)
+            if isinstance(claimed, Claim):
+                pacer.require_open(tx, key[0])  # when it raises, nothing was claimed
+        return claimed
 
     def _compose(self, claimed: Claim, replacements: Replacements) -> OutgoingMail:
         try:
@@ -205,13 +216,22 @@ class Dispatcher:
             "mail cannot be composed", action="send.uncomposable", campaign_id=claimed.campaign.id, exc_info=error
         )
 
-    def _hand_and_post(self, claimed: Claim, mail: OutgoingMail, transport: Transport) -> Answer | Outcome:
+    def _hand_and_post(
+        self, claimed: Claim, mail: OutgoingMail, transport: Transport, pacer: Pacer
+    ) -> Answer | Outcome:
+        turn = Turn(pacer, self._monotonic, self._pause)
+        if not turn.take(RETRY_BUDGET):
+            with self._begin() as tx:
+                settle.give_back(tx, claimed, NO_ROOM)
+            raise errors.NotSent(f"The mail was not sent: {NO_ROOM}", fix="Call again later, or leave it to a worker.")
         latest = self._monotonic() + LATEST_START
         with self._begin() as tx:
             refusal = ledger.hand(tx, claimed, mail, transport.account)
             self._reached("handing")
         self._reached("handed")
-        return refusal or self._loop.run(self._post(mail, transport, latest))
+        if refusal:
+            return refusal
+        return self._loop.run(self._post(mail, transport, latest)) if turn.wait(RETRY_BUDGET) else NotSent(NO_ROOM)
 
     def _take_back(self, claimed: Claim) -> bool:
         # A crash during the pause must not leave in doubt what certainly was not sent.
@@ -219,10 +239,8 @@ class Dispatcher:
             return ledger.take_back(tx, claimed)
 
     async def _post(self, mail: OutgoingMail, transport: Transport, latest: float) -> Outcome:
-        if self._monotonic() > latest:
-            return NotSent("this process stood still for so long that others may think it dead")
         self._reached("posting")
-        outcome = await transport.post(mail)
+        outcome = await transport.post(mail, latest)
         self._reached("posted")
         return outcome
 

@@ -36,8 +36,6 @@ Compose = Callable[[Claim], OutgoingMail | None]
 WINDOW = 50
 #: Composed windows that wait to be handed over.
 AHEAD = 3
-#: Seconds between two questions to the caller whether to stop.
-STOP_POLL = 0.1
 #: Seconds for which mails that are claimed wait when SendGrid asks for a pause; for a longer one they go back.
 PATIENCE = 15.0
 #: Seconds after its claim at which a mail that was not handed over goes back: a third of its lease.
@@ -45,6 +43,7 @@ OLDEST = ledger.LEASE.total_seconds() / 3
 #: Seconds after `hand` began within which the POST must begin, or it does not: a process that was stopped in between
 #: must not send under a lease that others may think dead. Half a lease leaves the transport's time-out its room.
 LATEST_START = ledger.LEASE.total_seconds() / 2
+PAUSED = ledger.Answer("paused")
 
 
 class Round:
@@ -81,20 +80,10 @@ class Round:
         self._pacer = pacer
         self._monotonic = monotonic
         self._reached = reached
-        self._stop = stop or (lambda: False)
         self._turns = Turns(pacer, monotonic)
-        self._flow = flow = Flow(monotonic)
+        self._flow = flow = Flow(monotonic, stop)
         self._settling = Settling(begin, pause, reached, flow.changed)
-        self._posting = Posting(
-            transport,
-            pacer,
-            self._turns,
-            self._settling,
-            concurrency=concurrency,
-            monotonic=monotonic,
-            reached=reached,
-            flow=flow,
-        )
+        self._posting = Posting(transport, pacer, self._turns, self._settling, flow, concurrency, monotonic, reached)
         #: Claimed and not handed over.
         self._ahead = 0
         self._claimed: asyncio.Queue[tuple[float, list[Claim]] | None] = asyncio.Queue()
@@ -106,11 +95,9 @@ class Round:
         self._words: Counter[str] = Counter()
 
     async def run(self, claiming: Claiming, limit: int) -> Counter[str]:
-        """Send up to `limit` mails; return how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``,
-        ``requeued``.
+        """Send up to `limit` mails; return how many ended as what.
 
-        When it is cancelled or fails, what is in flight is still settled, and what was not handed over goes back into
-        the queue.
+        When it is cancelled or fails, what is in flight is settled, and what was not handed over goes back.
         """
         self._work = asyncio.create_task(self._send_all(claiming, limit))
         try:
@@ -127,7 +114,7 @@ class Round:
             await self._work
 
     async def _send_all(self, claiming: Claiming, limit: int) -> Counter[str]:
-        watching = asyncio.create_task(self._watch())
+        watching = asyncio.create_task(self._flow.watch())
         settling = asyncio.create_task(self._settling.run())
         stages = (self._claim_all(claiming, limit), self._compose_all(), self._hand_all())
         await asyncio.gather(*map(self._guarded, stages))
@@ -154,9 +141,8 @@ class Round:
     async def _claim_all(self, claiming: Claiming, limit: int) -> None:
         left = limit
         try:
-            while left > 0 and not self._stopped():
-                n = min(left, claiming.size(self._posting.limit))
-                since = self._monotonic()
+            while left > 0 and not self._flow.stopped():
+                n, since = min(left, claiming.size(self._posting.limit)), self._monotonic()
                 claimed = await asyncio.to_thread(claiming.more, n)
                 if claimed is None or not (claimed.claims or claimed.refused):
                     return
@@ -183,17 +169,8 @@ class Round:
         if self._flow.stopping:
             self._put_back(chunk)
             return []
-        composed: list[Ready] = []
-
-        def compose() -> None:
-            for claimed in chunk:
-                mail = self._compose(claimed)
-                if mail is not None:
-                    composed.append(Ready(claimed, mail, since))
-            self._reached("composed")
-
         try:
-            await asyncio.to_thread(compose)
+            composed = await asyncio.to_thread(self._compose_now, chunk, since)
         except Exception as error:
             self._failure = self._failure or error
             self._flow.halt()
@@ -202,6 +179,11 @@ class Round:
         self._words["failed"] += len(chunk) - len(composed)
         self._ahead -= len(chunk) - len(composed)
         return composed
+
+    def _compose_now(self, chunk: Sequence[Claim], since: float) -> list[Ready]:
+        mails = [(claimed, self._compose(claimed)) for claimed in chunk]
+        self._reached("composed")
+        return [Ready(claimed, mail, since) for claimed, mail in mails if mail is not None]
 
     async def _hand_all(self) -> None:
         ended = False
@@ -213,8 +195,7 @@ class Round:
                 elif ended:
                     return
                 else:
-                    got = await self._ready.get()
-                    ended = got is None
+                    ended = (got := await self._ready.get()) is None
                     self._next += got or ()
         except Exception:
             self._flow.halt()  # before the others are waited for
@@ -262,6 +243,8 @@ class Round:
             answer = refused.get(ready.claimed.message.id)
             if answer is None:
                 self._posting.begin(ready, slot, began + LATEST_START)
+            elif answer is PAUSED:
+                self._left.append(ready.claimed)
             else:
                 self._words[answer.status] += answer.status in ("suppressed", "held")
         self._flow.changed()
@@ -284,23 +267,15 @@ class Round:
     def _hand_over(self, window: Sequence[Ready]) -> dict[str, ledger.Answer] | None:
         """Mark a window as given to the network; None: the account may not send any more."""
         with self._begin() as tx:
-            if not self._pacer.may_hand(tx, probing=self._posting.probing):
+            tenants = {ready.mail.tenant_id for ready in window}
+            closed = self._pacer.closed_to(tx, tenants, probing=self._posting.probing)
+            if closed is None:
                 return None
-            refused = batch.hand(tx, [(ready.claimed, ready.mail) for ready in window], self._transport.account)
+            open_ = [(ready.claimed, ready.mail) for ready in window if ready.mail.tenant_id not in closed]
+            refused = batch.hand(tx, open_, self._transport.account) if open_ else {}
             self._reached("handing")
         self._reached("handed")
-        return refused
-
-    # Waiting and stopping
-
-    def _stopped(self) -> bool:
-        if not self._flow.stopping and self._stop():
-            self._flow.halt()
-        return self._flow.stopping
-
-    async def _watch(self) -> None:
-        while not self._stopped():
-            await asyncio.sleep(STOP_POLL)
+        return refused | {ready.mail.message_id: PAUSED for ready in window if ready.mail.tenant_id in closed}
 
     def _is_running_out(self, few: int) -> bool:
         return self._ahead <= few

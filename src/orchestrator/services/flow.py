@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+#: Seconds between two questions to the caller whether to stop.
+STOP_POLL = 0.1
+
 
 class Flow:
     """Lets stages wait for a change, on one event loop.
 
     Args:
         monotonic: Seconds by a clock that is never set.
+        stop: The caller's wish to stop; asked on the event loop, again and again.
     """
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(self, monotonic: Callable[[], float], stop: Callable[[], bool] | None = None) -> None:
         self._monotonic = monotonic
+        self._stop = stop or (lambda: False)
         self._changed = asyncio.Event()
         #: Whether everything is to stop: nothing more is claimed, written or handed over.
         self.stopping = False
@@ -23,6 +28,17 @@ class Flow:
         """Stop everything."""
         self.stopping = True
         self._changed.set()
+
+    def stopped(self) -> bool:
+        """Ask the caller, and say whether everything is to stop."""
+        if not self.stopping and self._stop():
+            self.halt()
+        return self.stopping
+
+    async def watch(self) -> None:
+        """Ask the caller every tenth of a second until everything is to stop."""
+        while not self.stopped():
+            await asyncio.sleep(STOP_POLL)
 
     def changed(self) -> None:
         """Say that something has changed which somebody may be waiting for."""

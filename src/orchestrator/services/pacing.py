@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -77,6 +77,8 @@ class Pacer:
         self._notice = NOTICE[0] * 2
         self._held_until = self._struck_at = -math.inf
         self._strikes = self._unreached = 0
+        #: Whether a mail sent by hand found the account refused.
+        self.refusing = False
 
     # The account's state
 
@@ -98,15 +100,15 @@ class Pacer:
             return True
         return free > tx.now() + accounts.FURTHEST + slot_distance(self.rate) * 2  # a clock was set back
 
-    def may_hand(self, tx: Transaction, *, probing: bool) -> bool:
-        """Say whether mails that are claimed already may still leave: nobody paused the account meanwhile."""
+    def closed_to(self, tx: Transaction, tenant_ids: Iterable[str], *, probing: bool) -> set[str] | None:
+        """Say whose mails must not leave although they are claimed, paused meanwhile; None: nobody's may leave."""
         known = accounts.get(tx, self.account)
         if known.pause_kind is not None and not (probing and known.pause_kind is PauseKind.REFUSED):
-            return False
+            return None
         if known.not_before is not None and known.not_before > tx.now():
             self._hold((known.not_before - tx.now()).total_seconds())
-            return False
-        return True
+            return None
+        return {id_ for id_, tenant in tenants.get_many(tx, tenant_ids).items() if tenant.paused_at is not None}
 
     def begin_probe(self) -> bool:
         """Take the turn to try whether the refusal of the account is over; False: another worker has it."""
@@ -119,8 +121,8 @@ class Pacer:
         with self._begin() as tx:
             accounts.return_probe(tx, self.account)
 
-    def require_open(self, tx: Transaction, tenant_id: str) -> bool:
-        """Say whether the account is refused, which one mail sent by hand may try.
+    def require_open(self, tx: Transaction, tenant_id: str) -> None:
+        """Let one mail that is sent by hand pass, also when SendGrid refused the account before: it may try.
 
         Raises:
             AccountPaused: A person, or SendGrid's compliance team, has paused the account; or the tenant is paused.
@@ -132,8 +134,9 @@ class Pacer:
                 fix=f"Nothing was sent. When the reason is gone: outreach resume --tenant {tenant_id}",
             )
         known = accounts.get(tx, self.account)
-        if known.pause_kind in (None, PauseKind.REFUSED):
-            return known.pause_kind is not None
+        self.refusing = known.pause_kind is PauseKind.REFUSED
+        if known.pause_kind is None or self.refusing:
+            return
         raise errors.AccountPaused(f"Sending is paused ({known.pause_kind}): {known.pause_reason}")
 
     # Slots
@@ -206,6 +209,24 @@ class Pacer:
         wait = outcome.retry_after or self._next_wait(began)
         news = self._hold(wait) if wait else False
         return wait if told and news else None
+
+    def tell(self, outcome: Outcome, wait: float | None, *, trying: bool) -> None:
+        """Tell all workers what an outcome says about the account.
+
+        Args:
+            outcome: What became of a mail.
+            wait: What `learn` returned about it.
+            trying: It was sent to find out whether a refusal of the account is over.
+        """
+        try:
+            if wait is not None:
+                self.hold_off(wait)
+            elif isinstance(outcome, NotSent) and outcome.account:
+                self.refused(outcome)
+            elif isinstance(outcome, Accepted) and trying:
+                self.accepted_again()
+        except errors.OrchestratorError as error:  # they find out by themselves; the outcome is what must not be lost
+            log.error("account could not be updated", action="send.account_not_updated", error=str(error))
 
     def _next_wait(self, began: float) -> float:
         if began <= self._struck_at:

@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-import structlog
-
-from orchestrator import errors
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.domain.pacing import InFlight
 from orchestrator.services.flow import Flow
@@ -17,8 +14,6 @@ from orchestrator.services.pacing import Pacer, Slot
 from orchestrator.services.settling import Settled, Settling
 from orchestrator.services.turns import Turns
 from orchestrator.transports.base import Transport
-
-log = structlog.get_logger(__name__)
 
 
 class Ready(NamedTuple):
@@ -37,10 +32,10 @@ class Posting:
         pacer: The account's.
         turns: Its slots.
         settling: Where outcomes go.
+        flow: Told when one is no longer on its way, and stopped when the account is refused.
         concurrency: Most mails in flight.
         monotonic: Seconds by a clock that is never set.
         reached: Called with the name of each step.
-        flow: Told when one is no longer on its way, and stopped when the account is refused.
     """
 
     def __init__(
@@ -49,11 +44,10 @@ class Posting:
         pacer: Pacer,
         turns: Turns,
         settling: Settling,
-        *,
+        flow: Flow,
         concurrency: int,
         monotonic: Callable[[], float],
         reached: Callable[[str], object],
-        flow: Flow,
     ) -> None:
         self._transport = transport
         self._pacer = pacer
@@ -119,14 +113,10 @@ class Posting:
     async def _learn(self, outcome: Outcome, began: float) -> None:
         """Tell the other workers what this outcome says about the account."""
         wait = self._pacer.learn(outcome, began)
-        try:
-            if wait is not None:
-                await asyncio.to_thread(self._pacer.hold_off, wait)
-            elif isinstance(outcome, NotSent) and outcome.account and not self._refused:
-                self._refused = True
-                self._flow.halt()
-                await asyncio.to_thread(self._pacer.refused, outcome)
-            elif isinstance(outcome, Accepted) and self.probing:
-                await asyncio.to_thread(self._pacer.accepted_again)
-        except errors.OrchestratorError as error:  # they find out by themselves; the outcome is what must not be lost
-            log.error("account could not be updated", action="send.account_not_updated", error=str(error))
+        news = wait is not None or (self.probing and isinstance(outcome, Accepted))
+        if isinstance(outcome, NotSent) and outcome.account:
+            news = not self._refused
+            self._refused = True
+            self._flow.halt()
+        if news:
+            await asyncio.to_thread(self._pacer.tell, outcome, wait, trying=self.probing)

@@ -113,6 +113,9 @@ class Settling:
     async def _write(self, group: Sequence[Settled]) -> None:
         try:
             self.words += await asyncio.to_thread(self.store, group)
+        except Exception as error:  # a defect; their leases end, they are doubted, and SendGrid's events decide
+            log.error("outcomes could not be stored", action="send.unsettled", error=str(error), exc_info=error)
+            self.words["in_doubt"] += len(group)
         finally:
             self._in_groups -= len(group)
             self._written()

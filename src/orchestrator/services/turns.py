@@ -67,3 +67,42 @@ class Turns:
                 slots = None  # without the database nobody knows whose turn it is
             for number, future in enumerate(group):
                 future.set_result(slots[number] if slots else None)
+
+
+class Turn:
+    """The slot of one mail that is sent by hand; waits in the calling thread. Without a rate there is no waiting.
+
+    Args:
+        pacer: The account's.
+        monotonic: Seconds by a clock that is never set.
+        pause: Waits the given seconds.
+    """
+
+    def __init__(self, pacer: Pacer, monotonic: Callable[[], float], pause: Callable[[float], object]) -> None:
+        self._pacer = pacer
+        self._monotonic = monotonic
+        self._pause = pause
+        self._slot: Slot | None = None
+
+    def take(self, patience: float) -> bool:
+        """Wait until the mail should be handed over; False when its slot is more than `patience` seconds away."""
+        if self._pacer.rate is None:
+            return True
+        slots = self._pacer.take(1, patience)
+        if slots is None:
+            return False
+        self._slot = slots[0]
+        self._pause(max(0.0, self._slot.earliest - self._pacer.notice - self._monotonic()))
+        return True
+
+    def wait(self, patience: float) -> bool:
+        """Wait until the mail may leave, in another slot if it is too late for its own; False as with `take`."""
+        while self._slot is not None:
+            self._pause(max(0.0, self._slot.earliest - self._monotonic()))
+            if self._monotonic() <= self._slot.latest:
+                return True
+            slots = self._pacer.take(1, patience)
+            if slots is None:
+                return False
+            self._slot = slots[0]
+        return True
