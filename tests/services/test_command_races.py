@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import product
 
+import pytest
+
 from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import MessageState
@@ -58,6 +60,7 @@ class Meeting:
             assert (self.done if self.waits else self.begun).wait(PATIENCE)
 
 
+@pytest.mark.timeout(60 + ROUNDS)
 def test_nothing_leaves_after_a_command_but_what_was_handed_before(repository: OutreachRepository) -> None:
     meeting, transport = Meeting(), FakeTransport()
     parts = Parts(transport=transport, pause=lambda _: None, reached=meeting.reached)
