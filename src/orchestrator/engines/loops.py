@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
+from orchestrator import errors
+
 log = structlog.get_logger(__name__)
 
 #: Longest pause after a round that failed, in seconds; the first is one interval, at most a second.
@@ -75,7 +77,9 @@ class Loop:
             "round failed, trying again",
             action=f"{self.name}.failed",
             error=f"{type(error).__name__}: {error}",
+            fix=getattr(error, "fix", None),
             pause=pause,
-            exc_info=failures == 1,  # the traceback once, not every few seconds
+            # A defect's traceback, once and not every few seconds; an error of ours says in words what to do.
+            exc_info=failures == 1 and not isinstance(error, errors.OrchestratorError),
         )
         self._stopping.wait(pause)

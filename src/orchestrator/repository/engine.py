@@ -22,15 +22,14 @@ from sqlalchemy.dialects import postgresql
 from orchestrator import errors
 from orchestrator.clock import Clock, SystemClock
 from orchestrator.repository.bulk import Bulk
+from orchestrator.repository.published import Published
 
 Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
 
-# A process that is stopped, or whose host vanished, in the middle of a transaction must not keep its locks from all
-# others. No transaction of ours waits for anything but the database. What an operator has set for this stays.
-_FORSAKE = """
-SELECT set_config('idle_in_transaction_session_timeout', '60s', false)
-WHERE current_setting('idle_in_transaction_session_timeout') = '0'
-"""
+# Who stands still in the middle of a transaction, on a host that vanished perhaps, must not keep its locks from all
+# others: no transaction of ours waits for anything but the database. What an operator has set for this stays.
+_IDLE = "idle_in_transaction_session_timeout"
+_FORSAKE = f"SELECT set_config('{_IDLE}', '60s', false) WHERE current_setting('{_IDLE}') = '0'"
 
 #: How long a writer waits for its turn before giving up, in seconds.
 BUSY_TIMEOUT = 30
@@ -197,7 +196,7 @@ class Transaction:
         self._now: datetime | None = None
         self.dialect = dialect
         self.bulk = Bulk(connection, dialect.is_postgresql)
-        self.published: list[dict[str, Any]] = []
+        self.published = Published()
         self.newly_due = False
 
     def execute(self, statement: Any, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
