@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from orchestrator import errors
 from orchestrator.clock import ManualClock, new_id
 from orchestrator.domain.campaign import OutreachStatus
+from orchestrator.domain.cloudevents import WrittenEvent
 from orchestrator.domain.events import SuppressionReason
+from orchestrator.domain.text import JsonText
 from orchestrator.repository import OutreachRepository, addresses, events, instance, outbox, statistics
 from orchestrator.services import campaigns as creating
 from tests import samples
@@ -49,10 +52,11 @@ def test_read_modify_write_by_many_threads_loses_no_update(repository: OutreachR
 
 
 def test_times_come_back_as_they_went_in(repository: OutreachRepository) -> None:
-    moment = datetime(2026, 7, 4, 12, 30, 15, 123456, tzinfo=UTC)
+    moment = datetime(2126, 7, 4, 12, 30, 15, 123456, tzinfo=UTC)
     with repository.transaction() as tx:
-        found = creating._insert(tx, T, [(0, creating.draft(T, samples.item(scheduled_at=moment)))])
-    campaign = found[0][1]
+        found = creating._insert(tx, T, [(0, creating.draft(samples.item(scheduled_at=moment)))])
+    campaign = found[0].campaign
+    assert campaign is not None
     with repository.reading() as tx:
         stored = creating.campaigns.get(tx, (T, campaign.id))
     assert stored == campaign
@@ -114,7 +118,8 @@ def _event(campaign_id: str, **columns: object) -> events.OutreachEvent:
 
 def test_an_event_is_stored_once_by_content_and_once_by_sendgrids_id(repository: OutreachRepository) -> None:
     with repository.transaction() as tx:
-        ((_, campaign, _),) = creating._insert(tx, T, [(0, creating.draft(T, samples.item()))])
+        campaign = creating._insert(tx, T, [(0, creating.draft(samples.item()))])[0].campaign
+        assert campaign is not None
         first = _event(campaign.id, dedupe_key="same", sg_event_id="one")
         assert events.insert_new(tx, [first]) == {first.id}
         redelivered = _event(campaign.id, dedupe_key="same", sg_event_id="two")
@@ -128,8 +133,10 @@ def test_two_relays_never_hold_the_same_event_and_a_dead_ones_come_back(dsn: str
     clock = ManualClock()
     repository = OutreachRepository(dsn, clock=clock)
     written = [{"id": new_id(), "type": "event.outreach.sent", "data": {"tenant_id": T}} for _ in range(5)]
+    texts = [WrittenEvent(str(one["id"]), "event.outreach.sent", JsonText(json.dumps(one))) for one in written]
     with repository.transaction() as tx:
-        outbox.add(tx, T, written)
+        outbox.add(tx, T, texts)
+        assert list(tx.published) == written
     with repository.transaction() as tx:
         first = outbox.claim(tx, 3, timedelta(seconds=30))
     with repository.transaction() as tx:

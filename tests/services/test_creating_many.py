@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator import OutreachStatus
 from orchestrator.domain.events import SuppressionReason
-from orchestrator.repository import OutreachRepository, addresses, campaigns
+from orchestrator.repository import OutreachRepository, addresses, arrivals, campaigns
 from orchestrator.services import campaigns as creating
 from orchestrator.services import statistics
 from tests.samples import OTHER_TENANT, TENANT, facade, item
@@ -60,13 +60,15 @@ def test_what_another_importer_stores_meanwhile_is_found_not_doubled(repository:
     """The other one commits between our look at what is known and our insert."""
     items = [item(f"owner{n}@owners.test") for n in range(100)]
     stored = [result.campaign for result in creating.create_many(repository.transaction, TENANT, items[40:60])]
+    drafted = [creating.draft(one) for one in items]
     with repository.transaction() as tx:
         now = tx.now()
-        drafted = [creating._campaign(creating.draft(TENANT, one), now, {}) for one in items]
-        rows = [dict(zip(campaigns._COLUMNS, campaigns._values(campaign), strict=True)) for campaign in drafted]
+        at_once = arrivals.Place(OutreachStatus.SCHEDULED, now, None, None)
+        made = [arrivals.campaign(TENANT, arrival, at_once, now) for arrival in drafted]
+        rows = [{name: getattr(campaign, name) for name in campaigns.table.c.keys()} for campaign in made]  # noqa: SIM118
         fresh = tx.bulk.insert_likely_new(campaigns.table, rows)
-        assert fresh == {campaign.id for campaign in drafted[:40] + drafted[60:]}
-        known = campaigns.by_property(tx, TENANT, [campaign.property_id for campaign in drafted[40:60]])
+        assert fresh == {campaign.id for campaign in made[:40] + made[60:]}
+        known = campaigns.by_property(tx, TENANT, [campaign.property_id for campaign in made[40:60]])
     assert known == {campaign.property_id: campaign for campaign in stored if campaign}
 
 

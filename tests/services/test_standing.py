@@ -48,7 +48,7 @@ def report(attempt: str, fact: Fact, hours: int) -> tuple[Report, datetime]:
 def outcome(standings: Standings, batches: Sequence[Sequence[tuple[Report, datetime]]]) -> dict[str, Any]:
     for batch in batches:
         standings.note(batch, NOON)
-    told = sorted(event["type"] for _, events in standings.published() for event in events)
+    told = sorted(event.type for _, events in standings.published() for event in events)
     return {
         "campaign": standings.campaign_changes(), "attempts": standings.message_changes(), "told": told,
         "counted": standings.count_changes(), "statuses": standings.statuses(),
@@ -103,3 +103,17 @@ def opened(campaign: OutreachCampaign, second: int) -> dict[str, Any]:
 
 def count_opened(orchestrator: OutreachOrchestrator, campaign: OutreachCampaign) -> int:
     return sum(event.event_type == "opened" for event in orchestrator.get_events(campaign.id, TENANT))
+
+
+def test_evidence_about_one_step_leaves_the_reserved_attempt_of_another_alone() -> None:
+    attempts = [
+        OutreachMessage(
+            id=f"s{step}", tenant_id="t", campaign_id="c", step=step, attempt=1, state=state, created_at=NOON
+        )
+        for step, state in ((1, MessageState.LOST), (2, MessageState.RESERVED))
+    ]
+    standings = Standings({KEY: CAMPAIGN}, {KEY: attempts})
+    standings.note([report("s1", Fact.PROCESSED, 0)], NOON)
+    assert [str(attempt.state) for attempt in standings.attempts(KEY)] == ["accepted", "reserved"]
+    standings.note([report("s1", Fact.COMPLAINED, 1)], NOON)
+    assert [str(attempt.state) for attempt in standings.attempts(KEY)] == ["accepted", "voided"]

@@ -18,6 +18,7 @@ from orchestrator.contracts.records import (
     parse_score,
 )
 from orchestrator.contracts.statuses import parse_status
+from orchestrator.contracts.stored import StoredProperty, json_text, stored_property, stored_score
 from orchestrator.contracts.times import parse_time
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "PropertyRecord",
     "Reason",
     "ScoreResult",
+    "StoredProperty",
     "clean_property",
     "clean_score",
     "direction_of",
+    "json_text",
     "number",
     "parse_context",
     "parse_count",
@@ -44,4 +47,6 @@ __all__ = [
     "parse_status",
     "parse_text",
     "parse_time",
+    "stored_property",
+    "stored_score",
 ]

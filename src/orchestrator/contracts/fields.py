@@ -150,6 +150,10 @@ def email(value: Any) -> str:
     """Return one address as SMTP takes it: plain ASCII, the domain in lower case (IDNA for others)."""
     if not isinstance(value, str):
         raise ValueError(f"must be text, got {shown(value)}")
+    plain = _PLAIN_EMAIL.fullmatch(value)
+    if plain and plain["top"].islower() and plain["top"] not in _SPECIAL_TOP_DOMAINS:
+        local, _, domain = value.rpartition("@")
+        return value if domain.islower() else f"{local}@{domain.lower()}"
     address = _AROUND_EMAIL.sub("", text.one_line(value))
     if address.count("@") > 1 and _SEVERAL_EMAILS.search(address):
         raise ValueError(f"one address is needed, got several: {shown(value)}")

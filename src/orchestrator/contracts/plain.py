@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, NotRequired, Required
 
-import pydantic
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
 
@@ -21,7 +20,7 @@ _Text = Annotated[str, StringConstraints(pattern=rf"\A{_LETTERS}(?: {_LETTERS})*
 _Line = _Text | None
 _Uuid = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\z")]
 _Quantity = int | float | str | None
-_CONFIG = ConfigDict(extra="allow", strict=True)
+_CONFIG = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
 class _Owner(TypedDict):
@@ -73,18 +72,13 @@ _SCORE = TypeAdapter(_Score).validator
 
 
 def is_property(given: Mapping[str, Any]) -> bool:
-    """Tell whether `given`, made of JSON values only, is a property record that needs no cleaning."""
+    """Tell whether `given` is a property record that needs no cleaning, but for what it holds beside the fields."""
     try:
-        _PROPERTY.validate_python(given)
-        return fields.email(given["owner"]["email"]) == given["owner"]["email"]
-    except ValueError:  # pydantic's own is one
+        return _PROPERTY.isinstance_python(given) and fields.email(given["owner"]["email"]) == given["owner"]["email"]
+    except ValueError:
         return False
 
 
 def is_score(given: Mapping[str, Any]) -> bool:
-    """Tell whether `given`, made of JSON values only, is a score result that needs no cleaning."""
-    try:
-        _SCORE.validate_python(given)
-    except pydantic.ValidationError:
-        return False
-    return True
+    """Tell whether `given` is a score result that needs no cleaning, but for what it holds beside the fields."""
+    return _SCORE.isinstance_python(given)

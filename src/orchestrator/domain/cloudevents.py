@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator import errors
+from orchestrator.domain.text import JsonText
+
+
+class WrittenEvent(NamedTuple):
+    """A CloudEvent as JSON, with what is to be known of it without reading it."""
+
+    id: str
+    type: str
+    text: JsonText
 
 
 def cloud_event(

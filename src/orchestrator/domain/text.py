@@ -16,6 +16,12 @@ _INVISIBLE = re.compile(
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+class JsonText(str):
+    """JSON that is written already: where a value is to be stored as JSON, it goes in as it stands."""
+
+    __slots__ = ()
+
+
 def one_line(text: str) -> str:
     """Return `text` on one line: white space and control characters become single spaces, invisible ones go."""
     if not text.isprintable():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,10 +11,11 @@ from orchestrator import errors, settings
 from orchestrator.clock import Clock
 from orchestrator.repository import engine, jobs, schema
 from orchestrator.repository.engine import Transaction
+from orchestrator.repository.published import Published
 
-__all__ = ["OutreachRepository", "Transaction"]
+__all__ = ["OutreachRepository", "Published", "Transaction"]
 
-AfterCommit = Callable[[list[dict[str, Any]]], None]
+AfterCommit = Callable[[Published], None]
 
 
 class OutreachRepository:

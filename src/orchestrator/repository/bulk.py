@@ -9,20 +9,23 @@ The statements of a table are built once.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cache, lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import psycopg
 import sqlalchemy as sa
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
+from orchestrator.domain.text import JsonText
+from orchestrator.repository.encoding import Columns, copy_text, plain_rows
+
 Row = Mapping[str, Any]
-Encode = Callable[[Any], Any]
 
 #: From so many rows on PostgreSQL's COPY, which costs round trips and then a third for each row.
 _WORTH_COPYING = 50
@@ -31,7 +34,8 @@ _WORTH_COPYING = 50
 #: 40. Few sizes, so that each statement is parsed once. The driver holds Python up between statements only: row by row
 #: would be slower, and ten times so beside another busy thread.
 _AT_ONCE = (500, 50, 5, 1)
-_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+#: Bytes given to libpq at once.
+_PIECE = 1 << 20
 _POSTGRESQL = postgresql.dialect()
 
 
@@ -49,10 +53,15 @@ class Bulk:
 
     def insert(self, table: sa.Table, rows: Sequence[Row]) -> None:
         """Insert `rows`; a row that some unique key already holds is an error."""
-        if self._is_postgresql and len(rows) >= _WORTH_COPYING:
-            self._copy(table, rows)
+        if rows:
+            self.insert_columns(table, _by_column(rows))
+
+    def insert_columns(self, table: sa.Table, columns: Columns) -> None:
+        """Do as `insert`, with rows given by column."""
+        if self._is_postgresql and _count(columns) >= _WORTH_COPYING:
+            self._copy(table, columns)
         else:
-            self._insert(table, rows, "")
+            self._insert_columns(table, columns, "")
 
     def insert_missing(self, table: sa.Table, rows: Sequence[Row]) -> None:
         """Insert those of `rows` that no unique key holds yet."""
@@ -60,22 +69,29 @@ class Bulk:
 
     def insert_new(self, table: sa.Table, rows: Sequence[Row]) -> set[str]:
         """Insert those of `rows` that no unique key holds yet; return their ids. Every row's id must be a fresh one."""
-        if self._insert(table, rows, " ON CONFLICT DO NOTHING") == len(rows):
-            return {row["id"] for row in rows}
-        return self._present(table, rows)
+        return self._insert_new(table, _by_column(rows)) if rows else set()
+
+    def _insert_new(self, table: sa.Table, columns: Columns) -> set[str]:
+        if self._insert_columns(table, columns, " ON CONFLICT DO NOTHING") == _count(columns):
+            return set(columns["id"])
+        return self._present(table, columns)
 
     def insert_likely_new(self, table: sa.Table, rows: Sequence[Row]) -> set[str]:
         """Do as `insert_new`, at less cost when every row goes in and at more when not."""
-        if not self._is_postgresql or len(rows) < _WORTH_COPYING:
-            return self.insert_new(table, rows)
+        return self.insert_columns_likely_new(table, _by_column(rows)) if rows else set()
+
+    def insert_columns_likely_new(self, table: sa.Table, columns: Columns) -> set[str]:
+        """Do as `insert_likely_new`, with rows given by column."""
+        if not self._is_postgresql or _count(columns) < _WORTH_COPYING:
+            return self._insert_new(table, columns)
         savepoint = self._connection.begin_nested()
         try:
-            self._copy(table, rows)
+            self._copy(table, columns)
         except exc.IntegrityError:  # COPY knows no ON CONFLICT
             savepoint.rollback()
-            return self.insert_new(table, rows)
+            return self._insert_new(table, columns)
         savepoint.commit()
-        return {row["id"] for row in rows}
+        return set(columns["id"])
 
     def add_up(self, table: sa.Table, keys: Sequence[str], column: str, rows: Sequence[Row]) -> None:
         """Insert `rows`; where a row with the same `keys` exists, add the new `column` to its own."""
@@ -94,16 +110,18 @@ class Bulk:
             if self._is_postgresql:
                 self._execute(sql, group)
             else:
-                self._connection.exec_driver_sql(sql, _encoded(table, group, _sqlite_encoder))
+                self._connection.exec_driver_sql(sql, plain_rows(table, _by_column(group), keep_empty=True)[1])
 
     def _insert(self, table: sa.Table, rows: Sequence[Row], ending: str) -> int:
         """Insert `rows`; return how many went in."""
-        if not rows:
-            return 0
-        names = tuple(rows[0])
+        return self._insert_columns(table, _by_column(rows), ending) if rows else 0
+
+    def _insert_columns(self, table: sa.Table, columns: Columns, ending: str) -> int:
         if self._is_postgresql:
+            names = tuple(columns)
+            rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
             return self._execute(_insert_sql(table, names, ending), rows)
-        encoded = _encoded(table, rows, _sqlite_encoder)
+        names, encoded = plain_rows(table, columns)
         inserted = start = 0
         for size in _AT_ONCE:
             sql = _values_sql(table, names, size, ending)
@@ -113,13 +131,14 @@ class Bulk:
                 start += size
         return inserted
 
-    def _copy(self, table: sa.Table, rows: Sequence[Row]) -> None:
-        names, data = _copy_text(table, rows)
+    def _copy(self, table: sa.Table, columns: Columns) -> None:
+        names, data = copy_text(table, columns)
         sql = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
         driver: Any = self._connection.connection.driver_connection
+        if driver.info.transaction_status == TransactionStatus.IDLE:
+            self._connection.exec_driver_sql("SELECT")  # the driver begins a transaction with the first statement
         try:
-            with driver.cursor() as cursor, cursor.copy(sql) as copy:
-                copy.write(data.encode())
+            _copy_in(driver.pgconn, sql.encode(), data.encode())
         except (psycopg.Error, UnicodeError) as error:
             # SQLAlchemy has no COPY; what goes wrong must look as if it had.
             if driver.closed:
@@ -128,9 +147,9 @@ class Bulk:
                 sql, None, error, psycopg.Error, connection_invalidated=driver.closed
             ) from error
 
-    def _present(self, table: sa.Table, rows: Sequence[Row]) -> set[str]:
-        """Return the ids of those of `rows` that are in the table."""
-        keys = orjson.dumps([(row["tenant_id"], row["id"]) for row in rows]).decode()
+    def _present(self, table: sa.Table, columns: Columns) -> set[str]:
+        """Return the ids of those rows that are in the table."""
+        keys = orjson.dumps(list(zip(columns["tenant_id"], columns["id"], strict=True))).decode()
         found = self._connection.exec_driver_sql(_present_sql(self._is_postgresql, table), (keys,))
         return {row[0] for row in found}
 
@@ -138,11 +157,54 @@ class Bulk:
         return self._connection.exec_driver_sql(sql, (_as_json(rows),)).rowcount
 
 
+def _copy_in(connection: PGconn, sql: bytes, data: bytes) -> None:
+    """Run one COPY FROM STDIN.
+
+    The driver's own way wakes Python for every 200 kB that the server has taken, and beside a busy thread Python's
+    lock comes 5 ms later each time. Here libpq is given all of it, and sends it while Python does something else.
+    """
+    _expect(connection, connection.exec_(sql), ExecStatus.COPY_IN)
+    for start in range(0, len(data), _PIECE):
+        connection.put_copy_data(data[start : start + _PIECE])
+    connection.put_copy_end()
+    ended = connection.get_result()
+    while connection.get_result() is not None:
+        pass
+    _expect(connection, ended, ExecStatus.COMMAND_OK)
+
+
+def _expect(connection: PGconn, result: PGresult | None, status: ExecStatus) -> None:
+    if result is None or result.status != status:
+        state = result.error_field(DiagnosticField.SQLSTATE) if result else None
+        kind = psycopg.errors.lookup(state.decode()) if state else psycopg.OperationalError
+        raise kind(result.get_error_message() if result else connection.get_error_message())
+
+
+def _count(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
+
+
+def _by_column(rows: Sequence[Row]) -> Columns:
+    return dict(zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True))
+
+
 def _as_json(rows: Sequence[Row]) -> str:
     try:
-        return orjson.dumps(rows).decode()
-    except TypeError:
-        return json.dumps(rows, default=str)  # integers beyond 64 bits
+        return orjson.dumps(rows, default=_embedded, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode()
+    except TypeError:  # integers beyond 64 bits
+        return json.dumps([{name: _read(value) for name, value in row.items()} for row in rows], default=str)
+
+
+def _embedded(value: Any) -> Any:
+    if isinstance(value, JsonText):
+        return orjson.Fragment(value)
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError
+
+
+def _read(value: Any) -> Any:
+    return orjson.loads(value.encode()) if isinstance(value, JsonText) else value
 
 
 @cache
@@ -184,78 +246,3 @@ def _update_sql(is_postgresql: bool, table: sa.Table, keys: tuple[str, ...], nam
 
 def _declared(table: sa.Table, names: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {table.c[name].type.compile(_POSTGRESQL)}" for name in names)
-
-
-def _encoded(table: sa.Table, rows: Sequence[Row], encoder: Callable[..., Encode | None]) -> list[tuple[Any, ...]]:
-    """Return the values of `rows`, those that the database takes as text encoded."""
-    columns: list[Iterable[Any]] = list(zip(*(row.values() for row in rows), strict=True))
-    for position, name in enumerate(rows[0]):
-        encode = encoder(table, name)
-        if encode is not None:
-            columns[position] = map(encode, columns[position])
-    return list(zip(*columns, strict=True))
-
-
-@lru_cache(maxsize=256)
-def _text_time(value: datetime | None) -> str | None:
-    # As SQLAlchemy's own SQLite type writes it: the two must sort and compare as one.
-    return None if value is None else f"{value.astimezone(UTC).replace(tzinfo=None):%Y-%m-%d %H:%M:%S.%f}"
-
-
-def _json_text(value: Any) -> str | None:
-    return None if value is None else _as_json(value)
-
-
-@cache
-def _sqlite_encoder(table: sa.Table, name: str) -> Encode | None:
-    type_ = table.c[name].type
-    if isinstance(type_, sa.JSON):
-        return _json_text
-    if isinstance(type_, sa.TypeDecorator):
-        return _text_time
-    return None
-
-
-@lru_cache(maxsize=256)
-def _iso_time(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def _plain_text(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
-@cache
-def _copy_encoder(table: sa.Table, name: str) -> Encode | None:
-    encode = _sqlite_encoder(table, name)
-    if encode is None:
-        return None if isinstance(table.c[name].type, (sa.String, sa.Uuid)) else _plain_text
-    return _iso_time if encode is _text_time else encode
-
-
-def _copy_text(table: sa.Table, rows: Sequence[Row]) -> tuple[list[str], str]:
-    """Return the columns that hold anything, and the rows in COPY's text format.
-
-    Whole columns are joined, escaped and split again, so that no Python runs for a single value; and the text is one,
-    because the driver lets go of Python, and waits to have it back, at each piece it sends.
-    """
-    names, columns = [], []
-    for name, values in zip(rows[0], zip(*(row.values() for row in rows), strict=True), strict=True):
-        if values.count(None) < len(values):
-            encode = _copy_encoder(table, name)
-            names.append(name)
-            columns.append(_escaped(values if encode is None else list(map(encode, values))))
-    return names, "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
-
-
-def _escaped(values: Sequence[str | None]) -> list[str]:
-    """Escape texts as COPY wants them (PostgreSQL, COPY, "Text Format"); None becomes its mark for NULL."""
-    joined = "\0".join(value or "" for value in values) if None in values else "\0".join(cast("Sequence[str]", values))
-    for character, escape in _ESCAPES:
-        joined = joined.replace(character, escape)
-    texts = joined.split("\0")
-    if len(texts) != len(values):
-        raise UnicodeError("a text holds a NUL character")
-    if None in values:
-        return ["\\N" if value is None else text for value, text in zip(values, texts, strict=True)]
-    return texts

@@ -155,33 +155,6 @@ def keys_by_id(tx: Transaction, campaign_ids: Iterable[str]) -> dict[str, Key]:
     return {campaign_id: (tenant_id, campaign_id) for tenant_id, campaign_id in tx.execute(query)}
 
 
-def insert_new(tx: Transaction, new: Sequence[OutreachCampaign]) -> set[str]:
-    """Insert those of `new` whose (tenant, property) has no campaign yet; return the ids that were inserted.
-
-    Rows go in sorted by property, so that two importers of the same properties never wait in a circle.
-    """
-    known = _known_properties(tx, new)
-    missing = [campaign for campaign in new if campaign.property_id not in known.get(campaign.tenant_id, ())]
-    missing.sort(key=attrgetter("tenant_id", "property_id"))
-    tx.note_due(campaign.next_send_at for campaign in missing)
-    return tx.bulk.insert_likely_new(
-        table, [dict(zip(_COLUMNS, _values(campaign), strict=True)) for campaign in missing]
-    )
-
-
-def _known_properties(tx: Transaction, new: Iterable[OutreachCampaign]) -> dict[str, set[str]]:
-    """Return, by tenant, those properties of `new` that have a campaign already."""
-    c = table.c
-    return {
-        tenant_id: set(
-            tx.execute(
-                sa.select(c.property_id).where(c.tenant_id == tenant_id, tx.dialect.among(c.property_id, properties))
-            ).scalars()
-        )
-        for tenant_id, properties in by_tenant((campaign.tenant_id, campaign.property_id) for campaign in new)
-    }
-
-
 def by_property(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) -> dict[str, OutreachCampaign]:
     """Return the tenant's campaigns for `property_ids`, by property id."""
     if not property_ids:

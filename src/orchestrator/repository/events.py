@@ -10,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.clock import new_id
+from orchestrator.domain.text import JsonText
 from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import events as table
@@ -35,6 +37,7 @@ class OutreachEvent:
 
 _COLUMNS = column_names(table)
 _values = attrgetter(*_COLUMNS)
+_NOTHING = JsonText("{}")
 
 
 def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
@@ -47,9 +50,24 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
     return tx.bulk.insert_likely_new(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in ordered])
 
 
-def insert(tx: Transaction, new: Sequence[OutreachEvent]) -> None:
-    """Store events that cannot be there yet, because their campaigns were not."""
-    tx.bulk.insert(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in new])
+def insert_first(tx: Transaction, tenant_id: str, new: Sequence[tuple[str, str, str]]) -> None:
+    """Store the first events of campaigns that were inserted just now: (campaign id, what happened, dedupe key)."""
+    if not new:
+        return
+    campaign_ids, types, dedupe_keys = zip(*new, strict=True)
+    n, now = len(new), tx.now()
+    columns = {
+        "id": [new_id() for _ in new],
+        "tenant_id": (tenant_id,) * n,
+        "campaign_id": campaign_ids,
+        "event_type": types,
+        "event_data": (_NOTHING,) * n,
+        "occurred_at": (now,) * n,
+        "received_at": (now,) * n,
+        "machine": (False,) * n,
+        "dedupe_key": dedupe_keys,
+    }
+    tx.bulk.insert_columns(table, columns)
 
 
 def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[OutreachEvent]:

@@ -8,20 +8,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.domain.cloudevents import WrittenEvent
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import outbox as table
 
 
-def add(tx: Transaction, tenant_id: str, events: Sequence[dict[str, Any]]) -> None:
+def add(tx: Transaction, tenant_id: str, events: Sequence[WrittenEvent]) -> None:
     """Write CloudEvents into the outbox; they exist if and only if this transaction commits."""
     if not events:
         return
-    now = tx.now()
-    rows = [
-        {"id": event["id"], "tenant_id": tenant_id, "type": event["type"], "payload": event, "created_at": now}
-        for event in events
-    ]
-    tx.bulk.insert(table, rows)
+    ids, types, texts = zip(*events, strict=True)
+    n = len(events)
+    columns = {"id": ids, "tenant_id": (tenant_id,) * n, "type": types, "payload": texts, "created_at": (tx.now(),) * n}
+    tx.bulk.insert_columns(table, columns)
     tx.published.extend(events)
 
 

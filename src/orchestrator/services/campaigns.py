@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from contextvars import copy_context
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -20,7 +20,8 @@ from orchestrator.domain import memo_link
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.suppression import address_key
 from orchestrator.rendering import subject_line
-from orchestrator.repository import Transaction, addresses, campaigns
+from orchestrator.repository import Published, Transaction, addresses, arrivals, campaigns
+from orchestrator.repository.arrivals import Arrival, Place
 from orchestrator.services import facts
 from orchestrator.services.compose import Replacements
 
@@ -28,45 +29,58 @@ log = structlog.get_logger(__name__)
 
 Begin = Callable[[], AbstractContextManager[Transaction]]
 
-Notify = Callable[[list[dict[str, Any]]], object]
+Notify = Callable[[Published], object]
 
 #: Items created in one transaction, at least and at most: each result is handed out after its commit.
 CHUNK = 500
-LARGEST = 1_000
+LARGEST = 2_000
+#: Items drafted between two looks at the thread that stores, and seconds that it then has Python for itself.
+TURN = 50
+_MOMENT = 0.00005
 _ITEM_FIELDS = frozenset({"property_record", "score_result", "memo_url", "scheduled_at", "batch", "context"})
 _FIELDS_TEXT = ", ".join(sorted(_ITEM_FIELDS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
     """What became of one item of `create_campaigns`: a campaign, or the error that concerns this item alone.
 
-    ``created`` is False when the property already had a campaign, which is returned unchanged.
+    Attributes:
+        index: The item's place, from 0.
+        campaign: None when there is an error. Put together when it is first asked for.
+        error: None when there is a campaign.
+        created: False when the property already had a campaign, which is returned unchanged.
     """
 
-    index: int
-    campaign: OutreachCampaign | None = None
-    error: errors.OrchestratorError | None = None
-    created: bool = False
+    __slots__ = ("_campaign", "created", "error", "index")
 
+    def __init__(
+        self,
+        *,
+        index: int,
+        campaign: OutreachCampaign | Callable[[], OutreachCampaign] | None = None,
+        error: errors.OrchestratorError | None = None,
+        created: bool = False,
+    ) -> None:
+        self.index = index
+        self._campaign = campaign
+        self.error = error
+        self.created = created
 
-@dataclass(slots=True)
-class Draft:
-    """A campaign that is not stored yet: everything about it but what the transaction decides."""
-
-    columns: dict[str, Any]
+    def __repr__(self) -> str:
+        return f"Created(index={self.index}, created={self.created}, campaign={self.campaign!r}, error={self.error!r})"
 
     @property
-    def owner(self) -> tuple[str | None, str]:
-        """The owner's name and email address."""
-        return self.columns["owner_name"], self.columns["owner_email"]
+    def campaign(self) -> OutreachCampaign | None:
+        if callable(self._campaign):
+            self._campaign = self._campaign()
+        return self._campaign
 
 
-Drafted = tuple[int, "Draft | errors.OrchestratorError"]
-Stored = tuple[list[Created], list[dict[str, Any]]]
+Drafted = tuple[int, Arrival | errors.OrchestratorError]
+Stored = tuple[list[Created], Published]
 
 
-def draft(tenant_id: str, item: Mapping[str, Any]) -> Draft:
+def draft(item: Mapping[str, Any]) -> Arrival:
     """Turn one item into a campaign that is not stored yet.
 
     Raises:
@@ -75,26 +89,23 @@ def draft(tenant_id: str, item: Mapping[str, Any]) -> Draft:
     if not item.keys() <= _ITEM_FIELDS:
         unknown = min(map(str, item.keys() - _ITEM_FIELDS))
         raise errors.ValidationError(unknown, "is not a field of an item", fix=f"Use {_FIELDS_TEXT}.")
-    record = contracts.clean_property(item.get("property_record"))
-    score = contracts.clean_score(item.get("score_result"))
+    record = contracts.stored_property(item.get("property_record"))
+    score = contracts.stored_score(item.get("score_result"))
     memo_url = contracts.parse_memo_url(item.get("memo_url"))
-    scheduled_at, owner = item.get("scheduled_at"), record["owner"]
-    return Draft(
-        {
-            "id": new_id(),
-            "tenant_id": tenant_id,
-            "property_id": record["id"],
-            "owner_name": owner.get("name"),
-            "owner_email": owner["email"],
-            "owner_address_key": address_key(owner["email"]),
-            "subject": subject_line(record["address"]["line1"]),
-            "memo_url": memo_url,
-            "batch": contracts.parse_label("batch", item.get("batch")),
-            "context": contracts.parse_context(item.get("context")),
-            "scheduled_at": None if scheduled_at is None else contracts.parse_time("scheduled_at", scheduled_at),
-            "property_record": record,
-            "score_result": score,
-        }
+    scheduled_at, context = item.get("scheduled_at"), contracts.parse_context(item.get("context"))
+    return Arrival(
+        new_id(),
+        record.id,
+        record.owner_name,
+        record.owner_email,
+        address_key(record.owner_email),
+        subject_line(record.line1),
+        memo_url,
+        contracts.parse_label("batch", item.get("batch")),
+        None if context is None else contracts.json_text(context),
+        None if scheduled_at is None else contracts.parse_time("scheduled_at", scheduled_at),
+        record.text,
+        score,
     )
 
 
@@ -113,7 +124,7 @@ def create_many(
         items: Read in the calling thread. An error it raises comes out after the results of what was stored before.
         notify: Given, in the calling thread, the events of each chunk after its commit.
     """
-    source = _Source(tenant_id, items)
+    source = _Source(items)
     chunk = list(islice(source, CHUNK))
     yield from _told(_store(begin, tenant_id, chunk), notify)
     chunk, storing = [], None
@@ -121,11 +132,10 @@ def create_many(
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="outreach-create") as writer:
         for drafted in source:
             chunk.append(drafted)
-            stored = None
-            if storing is not None and (len(chunk) == LARGEST or storing.done()):
-                stored, storing = storing.result(), None
-            if storing is None and len(chunk) >= CHUNK:
-                storing, chunk = writer.submit(copy_context().run, _store, begin, tenant_id, chunk), []
+            if len(chunk) < CHUNK or (storing and len(chunk) < LARGEST and (len(chunk) % TURN or not _done(storing))):
+                continue
+            stored = storing and storing.result()
+            storing, chunk = writer.submit(copy_context().run, _store, begin, tenant_id, chunk), []
             if stored is not None:
                 yield from _told(stored, notify)
         if storing is not None:
@@ -135,11 +145,18 @@ def create_many(
     yield from _told(_store(begin, tenant_id, chunk), notify)
 
 
+def _done(storing: Future[Stored]) -> bool:
+    """Tell whether a chunk is stored, and give the thread that stores it a turn.
+
+    Python lets a waiting thread in after 5 ms, and storing a chunk waits for the database a dozen times.
+    """
+    return bool(wait([storing], timeout=_MOMENT).done)
+
+
 class _Source:
     """Items as they come, numbered and drafted: (index, draft or what is wrong with this item)."""
 
-    def __init__(self, tenant_id: str, items: Iterable[Mapping[str, Any]]) -> None:
-        self._tenant_id = tenant_id
+    def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
         self._numbered = enumerate(items)
         #: What ended the items, unless it was their end.
         self.failure: Exception | None = None
@@ -156,7 +173,7 @@ class _Source:
             self.failure = failure
             raise StopIteration from None
         try:
-            return index, draft(self._tenant_id, item)
+            return index, draft(item)
         except errors.OrchestratorError as error:
             return index, error
         except (TypeError, AttributeError):
@@ -166,13 +183,12 @@ class _Source:
 
 def _store(begin: Begin, tenant_id: str, chunk: Sequence[Drafted]) -> Stored:
     """Store the drafts of `chunk` in one transaction; return one result per item, and the events written."""
-    drafts = [(index, drafted) for index, drafted in chunk if isinstance(drafted, Draft)]
-    results = [Created(index=index, error=wrong) for index, wrong in chunk if not isinstance(wrong, Draft)]
+    drafts = [(index, drafted) for index, drafted in chunk if isinstance(drafted, Arrival)]
+    results = [Created(index=index, error=wrong) for index, wrong in chunk if not isinstance(wrong, Arrival)]
     if not drafts:
-        return results, []
+        return results, Published()
     with begin() as tx:
-        stored = _insert(tx, tenant_id, drafts)
-    results += [Created(index=index, campaign=campaign, created=new) for index, campaign, new in stored]
+        results += _insert(tx, tenant_id, drafts)
     results.sort(key=attrgetter("index"))
     return results, tx.published
 
@@ -192,8 +208,8 @@ def create_one(begin: Begin, tenant_id: str, item: Mapping[str, Any]) -> Outreac
         ValidationError: A field is missing or wrong; nothing was stored.
     """
     with begin() as tx:
-        ((_, campaign, _),) = _insert(tx, tenant_id, [(0, draft(tenant_id, item))])
-    return campaign
+        (result,) = _insert(tx, tenant_id, [(0, draft(item))])
+    return cast("OutreachCampaign", result.campaign)
 
 
 def replacements(read: Begin, key: tuple[str, str], property_record: Any, score_result: Any) -> Replacements:
@@ -220,47 +236,39 @@ def replacements(read: Begin, key: tuple[str, str], property_record: Any, score_
     )
 
 
-def _insert(
-    tx: Transaction, tenant_id: str, drafts: Sequence[tuple[int, Draft]]
-) -> list[tuple[int, OutreachCampaign, bool]]:
-    """Insert `drafts` or find what is there; (index, campaign, whether it is new). The first of a property wins."""
-    now = tx.now()
-    suppressed = _suppressed(tx, tenant_id, drafts)
-    by_property: dict[str, OutreachCampaign] = {}
-    for _, drafted in drafts:
-        if drafted.columns["property_id"] not in by_property:
-            by_property[drafted.columns["property_id"]] = _campaign(drafted, now, suppressed)
-    fresh = campaigns.insert_new(tx, list(by_property.values()))
-    facts.note_created(tx, [c for c in by_property.values() if c.id in fresh])
-    by_property |= campaigns.by_property(tx, tenant_id, [p for p, c in by_property.items() if c.id not in fresh])
+def _insert(tx: Transaction, tenant_id: str, drafts: Sequence[tuple[int, Arrival]]) -> list[Created]:
+    """Insert `drafts` or find what is there. The first of a property wins."""
+    now, suppressed = tx.now(), _suppressed(tx, tenant_id, [arrival for _, arrival in drafts])
+    firsts: dict[str, Arrival] = {}
+    for _, arrival in drafts:
+        firsts.setdefault(arrival.property_id, arrival)
+    new = [(arrival, _place(arrival, now, suppressed)) for arrival in firsts.values()]
+    fresh = arrivals.insert_new(tx, tenant_id, new)
+    new = [one for one in new if one[0].id in fresh]
+    facts.note_created(tx, tenant_id, new)
+    made = {arrival.property_id: partial(arrivals.campaign, tenant_id, arrival, place, now) for arrival, place in new}
+    known = campaigns.by_property(tx, tenant_id, list(firsts.keys() - made.keys()))
     results = []
-    for index, drafted in drafts:
-        campaign = by_property[drafted.columns["property_id"]]
-        results.append((index, campaign, campaign.id in fresh))
-        fresh.discard(campaign.id)
-        if drafted.owner != (campaign.owner_name, campaign.owner_email):
-            log.warning("known property with another owner", action="create.differs", campaign_id=campaign.id)
+    for index, arrival in drafts:
+        stored = known.get(arrival.property_id)
+        first = stored or firsts[arrival.property_id]
+        if (first.owner_name, first.owner_email) != (arrival.owner_name, arrival.owner_email):
+            log.warning("known property with another owner", action="create.differs", campaign_id=first.id)
+        campaign = stored or made[arrival.property_id]
+        results.append(Created(index=index, campaign=campaign, created=arrival.id in fresh))
     return results
 
 
-def _suppressed(tx: Transaction, tenant_id: str, drafts: Sequence[tuple[int, Draft]]) -> dict[str, str]:
-    keys = {(tenant_id, drafted.columns["owner_address_key"]) for _, drafted in drafts}
-    found = addresses.get_many(tx, keys).values() if keys else ()
+def _suppressed(tx: Transaction, tenant_id: str, drafts: Sequence[Arrival]) -> dict[str, str]:
+    found = addresses.get_many(tx, {(tenant_id, arrival.owner_address_key) for arrival in drafts}).values()
     return {a.address_key: str(a.suppression_reason) for a in found if a.suppressed_at is not None}
 
 
-def _campaign(drafted: Draft, now: datetime, suppressed: Mapping[str, str]) -> OutreachCampaign:
-    """Give a draft the database's time, and leave it off the queue when its address is suppressed, or it is held."""
-    columns = drafted.columns
-    reason = suppressed.get(columns["owner_address_key"])
-    at = max(columns["scheduled_at"] or now, now)  # a time that has passed means now
-    hold = None if reason else memo_link.problem(columns["memo_url"], at, memo_link.DELIVERY)
-    return OutreachCampaign(
-        status=OutreachStatus.SCHEDULED if reason is None else OutreachStatus.SUPPRESSED,
-        next_send_at=at if reason is None and hold is None else None,
-        hold_reason=hold,
-        last_error=None if reason is None else f"address suppressed: {reason}",
-        created_at=now,
-        updated_at=now,
-        **columns,
-    )
+def _place(arrival: Arrival, now: datetime, suppressed: Mapping[str, str]) -> Place:
+    """Say where a new campaign stands: due at its time, or off the queue because it is suppressed or held."""
+    reason = suppressed.get(arrival.owner_address_key)
+    if reason is not None:
+        return Place(OutreachStatus.SUPPRESSED, None, None, f"address suppressed: {reason}")
+    at = now if arrival.scheduled_at is None else max(arrival.scheduled_at, now)  # a time that has passed means now
+    hold = memo_link.problem(arrival.memo_url, at, memo_link.DELIVERY)
+    return Place(OutreachStatus.SCHEDULED, at if hold is None else None, hold, None)

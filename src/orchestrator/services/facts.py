@@ -7,11 +7,11 @@ Locks are taken in the order address → campaign → message → counter, each 
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from orchestrator.clock import new_id
@@ -19,8 +19,9 @@ from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.events import STRENGTH, Fact, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp, transition
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
+from orchestrator.repository.arrivals import Arrival, Place
 from orchestrator.repository.engine import by_tenant
-from orchestrator.services.announcements import PUBLISHED, announcements
+from orchestrator.services.announcements import PUBLISHED, announcements, scheduled
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -64,7 +65,7 @@ class Report:
 
 def own_key(*parts: str | int | datetime) -> str:
     """Return the dedupe key of a fact we report ourselves, for example ("accepted", message id)."""
-    return hashlib.sha256("\0".join(["outreach", *map(str, parts)]).encode()).hexdigest()
+    return sha256("\0".join(["outreach", *map(str, parts)]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +139,18 @@ def _by_tenant(named: Iterable[OutreachCampaign]) -> Iterable[tuple[str, list[Ou
     return groups.items()
 
 
-def note_created(tx: Transaction, created: Iterable[OutreachCampaign]) -> None:
+def note_created(tx: Transaction, tenant_id: str, new: Sequence[tuple[Arrival, Place]]) -> None:
     """Write history, outbox and counters of campaigns that were just inserted."""
-    new = list(created)
-    events.insert(tx, [_history(tx, (c.tenant_id, c.id), str(c.status)) for c in new])
-    held = [c for c in new if c.hold_reason is not None]
-    events.insert(tx, [_history(tx, (c.tenant_id, c.id), "held", {"reason": c.hold_reason}) for c in held])
-    for tenant_id, scheduled in _by_tenant(c for c in new if c.status is OutreachStatus.SCHEDULED):
-        outbox.add(tx, tenant_id, announcements(scheduled, "event.outreach.scheduled", tx.now()))
-    statistics.count(tx, Counter((c.tenant_id, c.status) for c in new))
+    now = tx.now()
+    words = {status: str(status) for status in OutreachStatus}
+    before = f"outreach\0created\0{tenant_id}\0"
+    first = [(a.id, words[place.status], sha256(f"{before}{a.id}".encode()).hexdigest()) for a, place in new]
+    events.insert_first(tx, tenant_id, first)
+    held = [(arrival, place.hold_reason) for arrival, place in new if place.hold_reason is not None]
+    events.insert_new(tx, [_history(tx, (tenant_id, a.id), "held", {"reason": reason}) for a, reason in held])
+    waiting = [(a.id, a.property_id, a.context) for a, place in new if place.status is OutreachStatus.SCHEDULED]
+    outbox.add(tx, tenant_id, scheduled(tenant_id, waiting, now))
+    statistics.count(tx, Counter((tenant_id, place.status) for _, place in new))
 
 
 def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key]:

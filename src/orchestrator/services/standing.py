@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from orchestrator.clock import new_id
 from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
+from orchestrator.domain.cloudevents import WrittenEvent
 from orchestrator.domain.events import Fact
 from orchestrator.domain.message import HELD_IN_DOUBT, MessageState, OutreachMessage
 from orchestrator.repository.campaigns import LeanCampaign
@@ -227,9 +228,9 @@ class Standings:
                 deltas[key[0], campaign.changes["status"]] += 1
         return deltas
 
-    def published(self) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    def published(self) -> Iterable[tuple[str, list[WrittenEvent]]]:
         """Return (tenant, CloudEvents) for every timestamp that was set for the first time."""
-        by_tenant: dict[str, list[dict[str, Any]]] = {}
+        by_tenant: dict[str, list[WrittenEvent]] = {}
         for key, campaign in self._campaigns.items():
             before, changes = campaign.before, campaign.changes
             for name in [name for name in PUBLISHED if name in changes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -29,8 +29,10 @@ class Subscribers:
 
         return end
 
-    def notify(self, events: list[dict[str, Any]]) -> None:
+    def notify(self, events: Iterable[dict[str, Any]]) -> None:
         """Tell everybody of committed `events`. What a subscriber raises is logged and never reaches the caller."""
+        if not any(self._by_type.values()):
+            return
         for event in events:
             for function in (*self._by_type.get(event["type"], ()), *self._by_type.get("*", ())):
                 try:
