@@ -90,7 +90,8 @@ def test_whatever_is_raised_while_a_batch_is_taken_refuses_it(dsn: str) -> None:
     with opened(dsn) as (repository, clock):
         seconds = iter(range(0, 1000, 10))
         process = Endpoint(repository.transaction, monotonic=lambda: float(next(seconds)))
-        for error, word in ((errors.MalformedPayload("no list"), "malformed-payload"), (RuntimeError(), "RuntimeError")):
+        raised = {"malformed-payload": errors.MalformedPayload("no list"), "RuntimeError": RuntimeError()}
+        for word, error in raised.items():
             clock.advance(SECOND)
             with pytest.raises(type(error)), process.taking():
                 raise error
