@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,11 +54,12 @@ def facade(
     *,
     clock: Clock | None = None,
     pause: Callable[[float], object] = lambda _: None,
+    monotonic: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> Iterator[tuple[OutreachOrchestrator, FakeTransport]]:
     """An orchestrator whose mails go to a fake transport; `handler` decides each outcome."""
-    transport = FakeTransport(handler)
-    parts = Parts(transport=transport, clock=clock, pause=pause)
+    transport = FakeTransport(handler, monotonic)
+    parts = Parts(transport=transport, clock=clock, pause=pause, monotonic=monotonic)
     orchestrator = OutreachOrchestrator(
         repository, "SG.test.key", "team@sender.test", "Sample Realty", parts=parts, **settings
     )
