@@ -117,3 +117,9 @@ def suppress(tx: Transaction, key: AddressKey, *, reason: SuppressionReason, sou
     )
     since = sa.func.coalesce(table.c.suppressed_at, sa.literal(at, table.c.suppressed_at.type))
     tx.execute(statement.values(suppressed_at=since, suppression_reason=reason, suppression_source=source))
+
+
+def hold(tx: Transaction, key: AddressKey, reason: str | None) -> None:
+    """Let nothing be sent to this address by itself, for `reason`; None ends that. The row must be locked."""
+    statement = table.update().where(table.c.tenant_id == key[0], table.c.address_key == key[1])
+    tx.execute(statement.values(hold_reason=reason))

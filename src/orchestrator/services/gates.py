@@ -2,7 +2,7 @@
 
 Every gate looks at a `Situation` and is pure; whoever claims reads the situation once for a whole batch. A row that a
 gate refuses never stays at the head of the queue: `apply` moves it, or its whole tenant is passed over. `send_campaign`
-is a person's decision about one mail: of all gates only suppression binds it.
+is a person's decision about one mail: only suppression binds it, and a pause (services/pacing.py).
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def _missed(situation: Situation) -> Refusal | None:
     if due_at is None or not rule.missed(due_at, situation.now):
         return None
     effect = Effect.SKIPPED if rule.policy is MissedPolicy.SKIP else Effect.HELD
-    return Refusal(effect, f"{holds.MISSED}it was due at {_moment(due_at)}, more than {_hours(rule)} ago")
+    return Refusal(effect, f"{holds.MISSED}it was due at {_moment(due_at)}, more than {_span(rule)} ago")
 
 
 def _memo_link(situation: Situation) -> Refusal | None:
@@ -235,15 +235,17 @@ def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _hours(rule: MissedRule) -> str:
-    return f"{rule.after.total_seconds() / 3600:g} h"
+def _span(rule: MissedRule) -> str:
+    seconds = int(rule.after.total_seconds())
+    unit, size = next(((name, size) for name, size in (("h", 3600), ("min", 60)) if seconds % size == 0), ("s", 1))
+    return f"{seconds // size} {unit}"
 
 
 def _missed_words(situation: Situation) -> str:
     rule = situation.missed
     if rule.policy is MissedPolicy.SEND:
         return "what missed its time is sent late"
-    return f"it has not missed its time, which it would more than {_hours(rule)} late (then: {rule.policy})"
+    return f"it has not missed its time, which it would more than {_span(rule)} late (then: {rule.policy})"
 
 
 def _memo_words(situation: Situation) -> str:
