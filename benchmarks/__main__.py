@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks import claim, create, environment, render, send, stats, stores, webhooks, whole
+from benchmarks import claim, create, environment, fleet, render, send, stats, stores, webhooks, whole
 from benchmarks.measuring import Options, WrongResult, emit, say
 from tests.postgres import PostgresUnavailable
 
@@ -21,6 +21,8 @@ STORED: dict[str, Callable[[stores.Store, Options], Iterator[dict[str, Any]]]] =
     "stats": stats.run,
     "whole": whole.run,
 }
+#: Takes minutes, so it is measured only when it is asked for.
+LONG: dict[str, Callable[[stores.Store, Options], Iterator[dict[str, Any]]]] = {"fleet": fleet.run}
 BARE: dict[str, Callable[[Options], Iterator[dict[str, Any]]]] = {"render": render.run}
 
 
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(n=asked.n, repeat=asked.repeat, concurrency=asked.concurrency, profile=asked.profile)
     names = [*STORED, *BARE] if asked.name == "all" else [asked.name]
     kinds = stores.KINDS if asked.database == "both" else (asked.database,)
-    needed = kinds if any(name in STORED for name in names) else ()
+    needed = kinds if any(name in STORED | LONG for name in names) else ()
     try:
         with stores.opened(needed, required=asked.database == "postgresql") as opened:
             for line in _lines(names, opened, options):
@@ -60,12 +62,12 @@ def _lines(names: Sequence[str], opened: Sequence[stores.Store], options: Option
             continue
         for store in opened:
             say(f"{name} on {store.version}")
-            yield from STORED[name](store, options)
+            yield from (STORED | LONG)[name](store, options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", default="all", choices=["all", *STORED, *BARE], help="default: all")
+    parser.add_argument("name", nargs="?", default="all", choices=["all", *STORED, *LONG, *BARE], help="default: all")
     parser.add_argument("--n", type=_positive, help="rows (mails, events, campaigns) of each run")
     parser.add_argument("--database", choices=[*stores.KINDS, "both"], default="both")
     parser.add_argument("--repeat", type=_positive, default=3, help="runs of each case; the median counts (default 3)")
