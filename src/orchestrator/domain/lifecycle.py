@@ -129,7 +129,8 @@ def note(stamps: Stamps, fact: Fact, at: datetime, among: Iterable[str] = ALL_ST
 
     What is returned is `stamps` itself when there is no news in it.
     """
-    return merge(stamps, {name: at for name in RULES[fact].stamps if name in among})
+    news = [name for name in RULES[fact].stamps if name in among and (name not in stamps or at < stamps[name])]
+    return {**stamps, **dict.fromkeys(news, at)} if news else stamps
 
 
 def merge(ours: Stamps, theirs: Stamps) -> Stamps:

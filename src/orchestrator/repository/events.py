@@ -45,9 +45,12 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
 
     An event is known by its content (``dedupe_key``) and, where it has one, by SendGrid's own event id.
     """
+    if not new:
+        return set()
     ordered = sorted(new, key=attrgetter("tenant_id", "dedupe_key"))
+    columns = dict(zip(_COLUMNS, zip(*map(_values, ordered), strict=True), strict=True))
     # Providers do repeat themselves, but most batches hold nothing that is known.
-    return tx.bulk.insert_likely_new(table, [dict(zip(_COLUMNS, _values(event), strict=True)) for event in ordered])
+    return tx.bulk.insert_columns_likely_new(table, columns)
 
 
 def insert_first(tx: Transaction, tenant_id: str, new: Sequence[tuple[str, str, str]]) -> None:

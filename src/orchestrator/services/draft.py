@@ -61,7 +61,8 @@ class Draft(Generic[Row]):
                 changes[name] = value
             elif name in changes:
                 del changes[name]
-        self._stamps = None
+        if self._stamps is not None and not _names(self._own_stamps).isdisjoint(columns):
+            self._stamps = None
 
     def stamp(self, stamps: Stamps) -> None:
         """Set its own timestamps to `stamps`, none of which is missing."""
@@ -74,6 +75,11 @@ class Draft(Generic[Row]):
         """The row as it is now. Only for rows that were read whole."""
         row: Any = self.before
         return replace(row, **self.changes) if self.changes else row
+
+
+@cache
+def _names(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
 
 
 @cache

@@ -137,10 +137,11 @@ class Standings:
             campaign.stamps,
             [lifecycle.Attempt(a.before.step, a.before.attempt, a.stamps, a["state"] in _WITHDRAWN) for a in attempts],
         )
-        campaign.change({**_NO_STAMPS, **standing.stamps})
-        campaign.change({"status": standing.status, "sendgrid_message_id": self._sendgrid_id(key)})
+        derived = {**_NO_STAMPS, **standing.stamps, "status": standing.status}
+        derived["sendgrid_message_id"] = self._sendgrid_id(key)
         if standing.status is not OutreachStatus.SCHEDULED:
-            campaign.change({"next_send_at": None})
+            derived["next_send_at"] = None
+        campaign.change(derived)
         if campaign["hold_reason"] is not None and lifecycle.was_sent(standing.status):
             campaign.change({"hold_reason": None})  # it was on its way already when it was held
         if lifecycle.RANK[standing.status] > lifecycle.RANK[OutreachStatus.CLICKED]:
