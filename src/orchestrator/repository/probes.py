@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import orjson
 import sqlalchemy as sa
 
+from orchestrator.repository.accounts import EVERY
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import accounts, instance
 
@@ -18,7 +19,8 @@ def open_one(tx: Transaction, account: str, probe_id: str, every: timedelta) -> 
     """Enter a probe that is sent now; False when the last one is younger than `every`, or the account is paused."""
     name, now = _PROBE + account, tx.now()
     row = {"name": name, "value": orjson.dumps({"id": probe_id, "handed_at": now}).decode(), "updated_at": now}
-    if tx.execute(sa.select(accounts.c.paused_at).where(accounts.c.account == account)).scalar() is not None:
+    mine_or_all = accounts.c.account.in_([account, EVERY])
+    if tx.execute(sa.select(accounts.c.account).where(mine_or_all, accounts.c.paused_at.is_not(None))).first():
         return False
     tx.bulk.insert_missing(instance, [row])
     mine = instance.update().where(instance.c.name == name, instance.c.updated_at <= now - every)

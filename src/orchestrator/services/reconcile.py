@@ -33,6 +33,8 @@ GRACE = timedelta(minutes=15)
 HORIZON = timedelta(hours=25)
 #: Mails handed over so close to the one in doubt must have been reported about, or its own report may be under way.
 BESIDE = timedelta(minutes=1)
+#: A mail that was lost so often is not sent again by itself: it may be the mail that SendGrid cannot stand.
+MOST_LOST = 5
 #: Attempts decided about in one transaction.
 AT_ONCE = 50
 
@@ -68,11 +70,13 @@ class Known:
 class Rules:
     """How much silence is evidence; every span follows the grace, so that a scaled one keeps its proportions.
 
-    ``grace`` is how long a report may take that nothing holds up, ``horizon`` how long any may.
+    ``grace`` is how long a report may take that nothing holds up, ``horizon`` how long any may; ``gap`` is
+    the longest silence of the webhook endpoint that is none.
     """
 
     grace: timedelta = GRACE
     horizon: timedelta = HORIZON
+    gap: timedelta = GAP
 
     @property
     def beside(self) -> timedelta:
@@ -99,7 +103,7 @@ class Rules:
         if watch.refused_at is not None and watch.refused_at >= handed_at:
             return Verdict.WAIT, f"a batch of events was refused since ({watch.refused_why})"
         up_through = watch.up_through(handed_at)
-        if up_through is None or up_through < known.now - GAP:
+        if up_through is None or up_through < known.now - self.gap:
             return Verdict.WAIT, "the webhook endpoint was not up all the time since it was handed over"
         if up_through < handed_at + self.grace:
             return Verdict.WAIT, "the webhook endpoint has not been up for long enough since it was handed over"
@@ -189,6 +193,8 @@ class Reconciler:
                 words["accepted"] += attempt.state is MessageState.ACCEPTED
                 continue
             verdict, reason = self._rules.judge(attempt, known)
+            if verdict is Verdict.RESEND and _lost_before(standings, attempt) >= MOST_LOST:
+                verdict, reason = Verdict.HOLD, f"it was lost {MOST_LOST} times before, which is no accident any more"
             self._execute(standings, attempt, verdict, reason, tx.now())
             words[_word(verdict)] += 1
             if verdict is Verdict.LACKS_LATER and attempt.account:
@@ -249,6 +255,11 @@ def _hold(standings: Standings, attempt: OutreachMessage, reason: str) -> None:
     standings.change(key, hold_reason=held or HELD_IN_DOUBT, next_send_at=None, last_error=f"in doubt: {reason}")
     standings.tell(key, "held", outreach_message_id=attempt.id, reason=f"{HELD_IN_DOUBT}; {reason}")
     log.error("mail in doubt needs a person", action="reconcile.held", message_id=attempt.id, reason=reason)
+
+
+def _lost_before(standings: Standings, attempt: OutreachMessage) -> int:
+    attempts = standings.attempts((attempt.tenant_id, attempt.campaign_id))
+    return sum(other.state is MessageState.LOST and other.step == attempt.step for other in attempts)
 
 
 def _word(verdict: Verdict) -> str:
