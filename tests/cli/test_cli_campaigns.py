@@ -177,3 +177,24 @@ def test_statistics_show_the_funnel_with_fractions(cli: Run, database: str, send
     assert "delivery\t0.0%\t0/1" in lines
     assert "click\t–\t0/0" in lines
     assert cli("stats", "--batch", "none", "--json").json["funnel"]["counts"]["targeted"] == 0
+
+
+def test_a_pause_stops_sending_by_hand_and_names_the_way_back(cli: Run, database: str, sendgrid: Sandbox):
+    (campaign,) = create(1)
+    assert cli("pause", "--reason", "the letterhead is wrong").out == "Sending is paused.\n"
+    refused = cli("send", campaign)
+    assert refused.code == 5
+    assert "the letterhead is wrong" in refused.err
+    assert "outreach resume" in refused.err
+    assert cli("resume", "--json").json == {"what": "resumed", "tenant_id": None, "changed": True}
+    assert cli("resume").out.startswith("Nothing changed")
+    assert cli("send", campaign).code == 0
+
+
+def test_a_tenant_is_paused_alone_and_a_pause_wants_a_reason(cli: Run, database: str, sendgrid: Sandbox):
+    (campaign,) = create(1)
+    assert cli("pause", "--reason", "over", "--tenant", NOBODY, "--json").json["changed"] is True
+    assert cli("send", campaign).code == 0
+    assert cli("pause", "--reason", " ").code == 2
+    assert cli("pause").code == 2
+    assert cli("resume", "--tenant", "17").code == 2

@@ -58,7 +58,7 @@ def test_a_cancelled_round_settles_what_left_and_puts_the_rest_back(repository: 
                 return services.composer.compose(claimed.campaign, claimed.message.id)
 
             pacer = Pacer(services.begin, slow.account, None, time.monotonic, lambda: 0.5)
-            claiming = Claiming(services.begin, pacer, None, USUAL, lambda _: None)
+            claiming = Claiming(services.begin, pacer, None, USUAL)
             task = asyncio.create_task(Round(services.begin, slow, compose, pacer, concurrency=2).run(claiming, 10))
             await slow.busy.wait()
             task.cancel()
@@ -98,3 +98,87 @@ def test_an_outcome_that_is_known_survives_a_busy_database(repository: OutreachR
         assert orchestrator.send_due() == {"requeued": 1}
         assert len(pauses) == 2
         assert states(repository) == {"voided": 1, "due": 1}
+
+
+def test_a_round_claims_batch_after_batch_and_keeps_few_of_them_waiting(repository: OutreachRepository) -> None:
+    waiting: list[int] = []
+
+    def look(step: str) -> None:
+        if step == "handing":
+            waiting.append(states(repository)["reserved"])
+
+    with facade(repository) as (orchestrator, transport):
+        list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(90)]))
+        orchestrator.services.dispatcher._reached = look
+        assert orchestrator.send_due(limit=75, concurrency=4) == {"sent": 75}
+        assert max(waiting) <= 2 * 20  # two batches of the smallest size
+        assert orchestrator.send_due() == {"sent": 15}
+        assert len({mail.campaign_id for mail in transport.sent}) == 90
+
+
+def test_whoever_stops_gets_what_left_settled_and_the_rest_back(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(40)]))
+        assert orchestrator.send_due(stop=lambda: True) == {}
+        assert states(repository) == {"due": 40}
+        words = orchestrator.send_due(concurrency=2, stop=lambda: len(transport.sent) >= 5)
+        sent = len(transport.sent)
+        assert words == {"sent": sent}
+        assert 5 <= sent < 40
+        found = states(repository)
+        assert (found["accepted"], found["due"]) == (sent, 40 - sent)
+        assert found["reserved"] == found["handed"] == 0
+
+
+@pytest.mark.parametrize("step", ["claimed", "composed", "handing", "handed"])
+def test_a_defect_before_the_post_leaves_nothing_reserved(repository: OutreachRepository, step: str) -> None:
+    failing = True
+
+    def fail(reached: str) -> None:
+        if failing and reached == step:
+            raise RuntimeError("a defect")
+
+    with facade(repository) as (orchestrator, transport):
+        list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(10)]))
+        orchestrator.services.dispatcher._reached = fail
+        with pytest.raises(RuntimeError, match="a defect"):
+            orchestrator.send_due(concurrency=4)
+        failing = False
+        assert transport.sent == []
+        found = states(repository)
+        assert (found["due"], found["reserved"], found["handed"]) == (10, 0, 0)
+        assert orchestrator.send_due() == {"sent": 10}
+
+
+def test_few_are_in_flight_at_first_and_never_more_than_allowed(repository: OutreachRepository) -> None:
+    busy = Counting()
+    with facade(repository) as (orchestrator, _):
+        services = orchestrator.services
+        list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(60)]))
+        pacer = Pacer(services.begin, busy.account, None, time.monotonic, lambda: 0.5)
+        claiming = Claiming(services.begin, pacer, None, USUAL)
+
+        def compose(claimed: batch.Claim) -> OutgoingMail:
+            return services.composer.compose(claimed.campaign, claimed.message.id)
+
+        words = services.loop.run(Round(services.begin, busy, compose, pacer, concurrency=7).run(claiming, 60))
+        assert words["sent"] == 60
+        assert 1 < busy.most <= 7
+
+
+class Counting:
+    """A transport that knows how many mails were on their way at once."""
+
+    account = "counting"
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    async def post(self, mail: OutgoingMail, deadline: float = math.inf) -> Outcome:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        return Accepted(mail.message_id)
+
+    async def aclose(self) -> None: ...

@@ -280,3 +280,30 @@ def test_one_transport_serves_several_event_loops_in_turn() -> None:
     assert isinstance(asyncio.run(once()), NotSent)
     assert isinstance(asyncio.run(once()), NotSent)
     gc.collect()  # a session left open would warn here, and warnings are errors
+
+
+@pytest.mark.parametrize("connected_before", [False, True])
+def test_a_process_that_stood_still_while_it_connected_writes_nothing(connected_before: bool) -> None:
+    """As after SIGSTOP between the last look at the clock and the write."""
+    server = RawSendGrid([accept()])
+    times = [0.0]
+
+    async def conversation() -> tuple[Outcome, Outcome]:
+        async with server:
+            transport = SendGridTransport("SG.key", server.url, monotonic=lambda: times[0])
+            if connected_before:
+                assert await transport.post(mail(), deadline=10.0) == ACCEPTED
+            post = asyncio.create_task(transport.post(mail(), deadline=10.0))
+            await asyncio.sleep(0)  # it has begun, and waits for its connection
+            times[0] = 11.0
+            late = await post
+            times[0] = 9.0
+            in_time = await transport.post(mail(), deadline=10.0)
+            await transport.aclose()
+            return late, in_time
+
+    late, in_time = asyncio.run(conversation())
+    assert isinstance(late, NotSent)
+    assert "stood still" in late.reason
+    assert in_time == ACCEPTED
+    assert len(server.requests) == 1 + connected_before

@@ -26,16 +26,12 @@ class Claiming:
         pacer: The account's.
         after: The tenant whose turn was the last one.
         missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
-        reached: Called with the name of each step.
     """
 
-    def __init__(
-        self, begin: Begin, pacer: Pacer, after: str | None, missed: MissedRule, reached: Callable[[str], object]
-    ) -> None:
+    def __init__(self, begin: Begin, pacer: Pacer, after: str | None, missed: MissedRule) -> None:
         self._begin = begin
         self._missed = missed
         self._pacer = pacer
-        self._reached = reached
         self.last_tenant = after
         #: Whether the one mail that was claimed tries if a refusal of the account is over.
         self.probing = False
@@ -55,7 +51,6 @@ class Claiming:
             claimed = self._probe()
         if claimed is not None:
             self.last_tenant = claimed.last_tenant
-        self._reached("claimed")
         return claimed
 
     def _probe(self) -> Claimed | None:

@@ -151,6 +151,7 @@ class Round:
                 self._ahead += len(claimed.claims)
                 self._posting.probing = claiming.probing
                 self._claimed.put_nowait((since, claimed.claims))
+                self._reached("claimed")
                 await self._flow.until(self._is_quiet if claiming.probing else partial(self._is_running_out, n // 2))
         finally:
             self._claimed.put_nowait(None)
