@@ -20,7 +20,7 @@ from orchestrator.repository import OutreachRepository, accounts
 from orchestrator.services.compose import Composer, Sender
 from orchestrator.services.delivery_events import DeliveryEvents
 from orchestrator.services.dispatch import Dispatcher
-from orchestrator.services.endpoint import Endpoint
+from orchestrator.services.endpoint import GAP, Endpoint
 from orchestrator.services.probe import Prober
 from orchestrator.services.reconcile import Reconciler, Rules
 from orchestrator.services.relay import Relay
@@ -44,6 +44,8 @@ class Parts:
     monotonic: Callable[[], float] = time.monotonic
     #: Called with the name of each step of sending; for those who prove what a crash at that step leaves behind.
     reached: Callable[[str], object] = lambda _: None
+    #: Longest silence of the webhook endpoint that is none, for a clock that runs faster than the machine.
+    gap: timedelta = GAP
 
 
 class Services:
@@ -147,7 +149,7 @@ class Services:
     @cached_property
     def webhook_endpoint(self) -> Endpoint:
         """This process's side of the webhook endpoint."""
-        return Endpoint(self.begin, monotonic=self._parts.monotonic)
+        return Endpoint(self.begin, self._parts.gap, self._parts.monotonic)
 
     @cached_property
     def reconciler(self) -> Reconciler:
@@ -156,7 +158,7 @@ class Services:
         if s.probe_address:
             prober = Prober(self.begin, lambda: self.transport, self.loop, s.probe_address, s.from_email, grace)
             probe = prober.send
-        return Reconciler(self.begin, self.read, Rules(grace), probe)
+        return Reconciler(self.begin, self.read, Rules(grace, gap=self._parts.gap), probe)
 
     @cached_property
     def opt_outs(self) -> OptOuts:

@@ -8,12 +8,15 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
 from orchestrator.cli.chaos.plan import PATIENCE, TRIES, Strike
 from orchestrator.cli.chaos.processes import DRAIN, Site, Telling
+
+#: Real seconds that a process goes on after it was stopped, before it is asked to drain.
+AFTERWARDS = 1.0
 
 Play = Callable[[Site, Strike | None, Telling], None]
 
@@ -32,6 +35,8 @@ class Toll:
     stops: int = 0
     drains: int = 0
     crashes: int = 0
+    #: What became of each process, in order.
+    story: list[str] = field(default_factory=list)
     #: Steps that were never reached in time; the process was killed where it was, each time.
     missed: int = 0
 
@@ -74,7 +79,9 @@ class Role:
         self._process: ForkServerProcess | None = None
         self._told: Any = None
         self._strike: Strike | None = None
-        self._since = 0.0
+        self._since = self._born = 0.0
+        self._pid: int | None = None
+        self._given: Strike | None = None
         self._stopped = False
         self._asked = False
         self._again_at = 0.0
@@ -98,7 +105,8 @@ class Role:
         self._process.start()
         telling.close()
         self._told = hearing
-        self._since = time.monotonic()
+        self._since = self._born = time.monotonic()
+        self._pid, self._given = self._process.pid, self._strike
         self._stopped = self._asked = self.ready = False
 
     def look_after(self) -> None:
@@ -135,6 +143,7 @@ class Role:
             if elapsed >= strike.stop_for:
                 self._signal(signal.SIGCONT)
                 self._toll.stops += 1
+                self._strike = replace(strike, stop_at="", after=AFTERWARDS)
                 self._since, self._stopped = time.monotonic(), False
         elif strike.kind == "drain":
             self._drain(strike, elapsed)
@@ -145,6 +154,8 @@ class Role:
         if not self._asked and elapsed >= strike.after:
             self._signal(signal.SIGTERM)
             self._asked = True
+            if strike.stop_at and strike.tries + 1 < TRIES:  # it did not get there: another one shall
+                self.strikes.append(replace(strike, tries=strike.tries + 1))
         elif elapsed >= strike.after + DRAIN + PATIENCE:
             self._signal(signal.SIGKILL)
 
@@ -171,6 +182,8 @@ class Role:
 
     def _ended(self, code: int) -> None:
         self._listen()
+        lived = f"lived {time.monotonic() - self._born:.2f} s, ended with {code}"
+        self._toll.story.append(f"{self._name} {self._pid}: {self._given}, {lived}")
         if self._strike is None and code == -signal.SIGKILL:
             pass  # it ended itself, as it was told to
         elif self._strike is not None and code == -signal.SIGKILL:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-#: Seconds of the run in one real second: a lease of 90 s ends after three.
-SPEED = 30.0
+#: Seconds of the run in one real second: a lease of 90 s ends after 4.5. Databases and processes do not get faster with
+#: it, so it cannot be much more.
+SPEED = 20.0
 
 
 @dataclass(frozen=True, slots=True)

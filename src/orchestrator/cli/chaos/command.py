@@ -50,15 +50,15 @@ def _run_on(dsn: str | None, ordered: Attack, output: Output) -> dict[str, Any]:
         found = verdict.judge(on.orchestrator, on.importer.created, truth, published, withheld=ordered.withhold)
         told = report.document(ordered, course, found, on.database)
         if ordered.keep is not None:
-            _keep(on, truth, told)
+            _keep(on, truth, told, course.toll.story)
     if not output.structured:
         report.tell(output, told)
     return told
 
 
-def _keep(on: Stage, truth: dict[str, Any], told: dict[str, Any]) -> None:
+def _keep(on: Stage, truth: dict[str, Any], told: dict[str, Any], story: Sequence[str]) -> None:
     """Write the books of both sides down, and everything the store knows of the guilty."""
     tenants = {campaign: tenant for tenant, campaign in on.importer.created}
     guilty = {id_: verdict.evidence(on.orchestrator, (tenants[id_], id_)) for id_ in told["guilty"]}
-    for name, content in (("truth", truth), ("report", told), ("guilty", guilty)):
+    for name, content in (("truth", truth), ("report", told), ("guilty", guilty), ("story", story)):
         (on.site.directory / f"{name}.json").write_text(as_json(content, indent=True), encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.message import MessageState
-from orchestrator.repository import OutreachRepository, outbox, statistics
+from orchestrator.repository import OutreachRepository, endpoint, outbox, statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +59,19 @@ class Ledger:
             held=held,
             unpublished=unpublished,
         )
+
+    def heard(self) -> bool:
+        """Whether somebody has served webhooks."""
+        with self._repository.reading() as tx:
+            return bool(endpoint.watched(tx).spans)
+
+    def gaps(self) -> int:
+        """Return how often, by the store's own books, nobody served webhooks since somebody first did."""
+        with self._repository.reading() as tx:
+            spans = sorted(endpoint.watched(tx).spans)
+        gaps, reached = 0, spans[0][1] if spans else None
+        for start, end in spans:
+            if reached is not None and start > reached:
+                gaps += 1
+            reached = max(reached or end, end)
+        return gaps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 #: Steps of sending at which a worker may end (`bootstrap.Parts.reached`).
@@ -19,7 +19,7 @@ INGESTING = ("ingest.committing", "ingest.committed")
 #: How many workers run at the same time.
 WORKERS = 3
 #: Real seconds after which a step that a process does not reach is given up, and the process killed where it is.
-PATIENCE = 4.0
+PATIENCE = 5.0
 #: How often a step may not be reached before it is no longer tried.
 TRIES = 3
 
@@ -34,7 +34,7 @@ class Strike:
         step: Where it kills itself.
         passage: At which passage of that step.
         after: When it is killed or asked to drain.
-        stop_at: Step at which it stops itself before (SIGSTOP), or none.
+        stop_at: Step at which it stops itself (SIGSTOP) before it is asked to drain, or none.
         stop_for: How long it stands still then (until SIGCONT).
         tries: How often this was tried before, and the step not reached.
     """
@@ -129,10 +129,11 @@ def drawn(attack: Attack, lease: float) -> Plan:
         at_workers += [Strike("random", after=dice.uniform(0.1, 1.5)) for _ in range(4)]
     del at_workers[wanted:]
     for _ in range(1 + attack.kills // 20):
-        at_workers.insert(dice.randint(0, len(at_workers)), Strike("drain", after=dice.uniform(0.2, 1.0)))
-    for position in dice.sample(range(len(at_workers)), k=min(len(at_workers), 1 + attack.kills // 20)):
-        length, step = lease * dice.uniform(1.1, 1.5), dice.choice(STOPPING)
-        at_workers[position] = replace(at_workers[position], stop_at=step, stop_for=length)
+        stopped = Strike(
+            "drain", after=PATIENCE, stop_at=dice.choice(STOPPING), stop_for=lease * dice.uniform(1.1, 1.5)
+        )
+        for strike in (Strike("drain", after=dice.uniform(0.2, 1.0)), stopped):
+            at_workers.insert(dice.randint(0, len(at_workers)), strike)
     dice.shuffle(at_service)
     return Plan(at_workers, at_service)
 

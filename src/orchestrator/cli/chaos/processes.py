@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -36,6 +37,8 @@ API_KEY = "SG.chaos.only-the-sandbox-takes-this"
 PROBE_ADDRESS = "operator@acme-realty.example.test"
 #: Mails that a worker has on their way at the same time: few, so that three workers have something to do.
 CONCURRENCY = 12
+#: Longest silence of the webhook endpoint that is none. Three seconds of a machine that is busy with killing.
+GAP = timedelta(seconds=60)
 #: Loops look around that much less often than the clock would have them: the databases' own speed does not scale.
 CALM = 4.0
 #: Real seconds in which a worker that was asked to drain has to end.
@@ -149,7 +152,9 @@ def installation(site: Site, trap: Trap) -> Iterator[OutreachOrchestrator]:
         wall=clock.unix,
         monotonic=clock.monotonic,
     )
-    parts = Parts(transport=transport, clock=clock, pause=clock.pause, monotonic=clock.monotonic, reached=trap.reached)
+    parts = Parts(
+        gap=GAP, transport=transport, clock=clock, pause=clock.pause, monotonic=clock.monotonic, reached=trap.reached
+    )
     repository = WatchedRepository(site.dsn, clock, trap)
     try:
         with without_configuration():

@@ -12,7 +12,7 @@ from orchestrator.cli.output import Output
 
 def passed(ordered: Attack, course: Course, verdict: Verdict) -> bool:
     """Whether the promise was kept: nobody twice, nobody left out, and nothing undecided that could be decided."""
-    decided = verdict.open == 0 and (ordered.deaf or verdict.held == 0)
+    decided = verdict.open == 0 and (ordered.deaf or verdict.held == 0) and verdict.listed >= verdict.held
     orderly = course.settled and course.toll.crashes == 0 and course.undrained == 0
     return verdict.wrong == 0 and decided and orderly
 
@@ -44,6 +44,8 @@ def document(ordered: Attack, course: Course, verdict: Verdict, database: str) -
         "in_doubt": {"ever": verdict.doubted, "at_once": course.doubted_at_once, "at_the_end": verdict.open},
         "resolved": {"by_evidence": verdict.by_evidence, "by_resending": verdict.resent},
         "held": verdict.held,
+        "listed": verdict.listed,
+        "webhook_gaps": course.gaps,
         "wrong": {
             "statuses": verdict.wrong_status,
             "counters": verdict.wrong_counters,
@@ -72,8 +74,9 @@ def tell(output: Output, found: dict[str, Any]) -> None:
         ("in doubt, ever", f"{doubt['ever']} (at most {doubt['at_once']} at once)"),
         ("  decided by evidence", resolved["by_evidence"]),
         ("  decided and sent again", resolved["by_resending"]),
-        ("  held for a person", found["held"]),
+        ("  held for a person", f"{found['held']} ({found['listed']} listed by the doctor)"),
         ("  undecided at the end", doubt["at_the_end"]),
+        ("gaps in taking webhooks", found["webhook_gaps"]),
         ("wrong statuses", found["wrong"]["statuses"]),
         ("wrong counters", found["wrong"]["counters"]),
         ("wrong announcements", found["wrong"]["announcements"]),

@@ -24,7 +24,7 @@ from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.repository import OutreachRepository, statistics
 
 #: Seconds of the run that a mail stays in doubt before it may be sent again: longer than any delay of a webhook here.
-GRACE = 300
+GRACE = 120
 #: How many tenants take turns.
 TENANTS = 3
 START_TIMEOUT = 30.0

@@ -19,8 +19,8 @@ from orchestrator.services.ledger import LEASE
 LOOK, COUNT = 0.05, 0.3
 #: Real seconds that a killed process is away.
 OUTAGE = (0.0, 0.6)
-#: After so much of the run's time without any change it will not settle any more.
-STANDSTILL = timedelta(hours=1)
+#: After so much of the run's time without any change it will not settle by itself any more.
+STANDSTILL = timedelta(minutes=10)
 #: How long evidence may be missing before a person is asked, and a little more.
 HORIZON = timedelta(hours=26)
 
@@ -37,7 +37,10 @@ class Course:
     settled: bool = False
     attacked_for: float = 0.0
     settled_in: float = 0.0
+    #: Workers that did not end by themselves when they were asked to.
     undrained: int = 0
+    #: How often nobody took webhooks in; the mails that are in doubt then may have to be held.
+    gaps: int = 0
 
 
 def attack(ordered: Attack, on: Stage) -> Course:
@@ -54,6 +57,8 @@ def attack(ordered: Attack, on: Stage) -> Course:
     workers = [role(processes.work, "worker", strikes.workers) for _ in range(plan.WORKERS)]
     cast = [*services, *workers]
     try:
+        while not on.ledger.heard():  # what leaves before somebody listens is doubted for ever
+            _look_after(services)
         _rage(ordered, on, cast, course, total=len(strikes.workers) + len(strikes.service))
         _settle(ordered, on, cast, course)
         course.undrained = sum(not worker.ask_to_end(processes.DRAIN) for worker in workers)
@@ -85,31 +90,35 @@ def _rage(ordered: Attack, on: Stage, cast: list[Role], course: Course, total: i
 
 
 def _settle(ordered: Attack, on: Stage, cast: list[Role], course: Course) -> None:
-    """Stop the faults, keep everybody alive, and wait until nothing is open or nothing moves any more."""
+    """Stop the faults, keep everybody alive, and wait until nothing is open or nothing moves any more.
+
+    What is then still in doubt gets the time in which the product asks a person about it.
+    """
     on.provider.throw({})
     on.importer.want(ordered.campaigns)
     began, leapt, seen = time.monotonic(), False, None
     moved_at = on.clock.now()
-    while not course.settled and on.clock.now() - moved_at < STANDSTILL:
+    while not course.settled:
         _look_after(cast, COUNT)
         counted, pending = on.ledger.count(), on.provider.pending()
         course.doubted_at_once = max(course.doubted_at_once, counted.in_doubt)
-        present = (counted, pending, len(on.importer.created))
-        if present != seen:
+        if (present := (counted, pending, len(on.importer.created))) != seen:
             seen, moved_at = present, on.clock.now()
         quiet = on.importer.caught_up() and not pending and not counted.open
-        if quiet and ordered.deaf and counted.undecided and not leapt:
+        course.settled = quiet and not counted.undecided
+        still = on.clock.now() - moved_at >= STANDSTILL
+        if not leapt and quiet and counted.undecided and (still or ordered.withhold):
+            course.gaps = on.ledger.gaps()
             on.clock.leap(HORIZON)
             leapt, moved_at = True, on.clock.now()
-        course.settled = quiet and not counted.undecided
+        elif still:
+            break
+    course.gaps = course.gaps if leapt else on.ledger.gaps()
     course.settled_in = time.monotonic() - began
 
 
 def _look_after(cast: list[Role], patience: float = LOOK) -> None:
-    doors = [door for role in cast for door in role.doors]
-    if doors:
-        wait(doors, LOOK)
-    else:
-        time.sleep(LOOK)
+    """Wait for news of anybody, a moment at most, and see to everybody."""
+    wait([door for role in cast for door in role.doors], patience)
     for role in cast:
         role.look_after()

@@ -33,6 +33,8 @@ class Verdict:
     resent: int = 0
     by_evidence: int = 0
     held: int = 0
+    #: How many of them the doctor lists.
+    listed: int = 0
 
     open: int = 0
     duplicates: int = 0
@@ -71,7 +73,7 @@ def judge(
     """
     tenants = sorted({tenant for tenant, _ in created})
     known, attempts = _ledger(orchestrator, tenants)
-    verdict = Verdict(campaigns=len(created), accepted=truth["accepted"])
+    verdict = Verdict(campaigns=len(created), accepted=_accepted(created, truth))
     announced = _announced(published)
     for key in created:
         mailed = truth["campaigns"].get(key[1], {"accepted": 0, "status": "never sent"})
@@ -83,6 +85,11 @@ def judge(
             verdict.guilty[key[1]] = fault
     _count(orchestrator, tenants, attempts, verdict)
     return verdict
+
+
+def _accepted(created: Sequence[Key], truth: Mapping[str, Any]) -> int:
+    """Return how many mails to owners were accepted; probes are nobody's."""
+    return sum(truth["campaigns"].get(campaign, {"accepted": 0})["accepted"] for _, campaign in created)
 
 
 def evidence(orchestrator: OutreachOrchestrator, key: Key) -> dict[str, Any]:
@@ -160,6 +167,7 @@ def _count(
         verdict.doubted = statistics.history_by_type(tx, tenants).get("in_doubt", 0)
     verdict.resent = states[MessageState.LOST]
     verdict.by_evidence = verdict.doubted - verdict.resent - states[MessageState.IN_DOUBT]
+    verdict.listed = orchestrator.operations.doctor().held
     for tenant in tenants:
         recounted = numbers.recounted(orchestrator.services.read, tenant)
         verdict.wrong_counters += len(recounted.items() ^ orchestrator.get_statistics(tenant).items())
