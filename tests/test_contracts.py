@@ -403,6 +403,8 @@ def test_a_record_taken_for_plain_is_what_cleaning_would_make_of_it(
     for quick, thorough, given_record in (
         (contracts.clean_property, lambda r: contracts.parse_property(r).as_dict(), property_record),
         (contracts.clean_score, lambda r: contracts.parse_score(r).as_dict(), score_result),
+        (lambda r: json.loads(contracts.stored_property(r).text), contracts.clean_property, property_record),
+        (lambda r: json.loads(contracts.stored_score(r)), contracts.clean_score, score_result),
     ):
         assert outcome(quick, given_record) == outcome(thorough, given_record)
 
@@ -421,3 +423,56 @@ def test_an_odd_memo_address_is_refused_also_when_it_looks_plain(odd: str) -> No
 )
 def test_a_memo_address_comes_out_as_it_went_in(good: str) -> None:
     assert contracts.parse_memo_url(f" {good} ") == contracts.parse_memo_url(good) == good
+
+
+class LongFloat(float):
+    """Like the numbers of numerical libraries: a float that JSON writers do not know."""
+
+
+class Word(str):
+    def __str__(self) -> str:
+        return "another word"
+
+
+@pytest.mark.parametrize(
+    "given_record",
+    [
+        record(),
+        record(owner={"email": "John@Sample.TEST", "name": "  O'Brien  \t X "}),
+        record(owner={"email": Word("john@sample.test"), "name": Word("SMITH, JOHN")}),
+        record(remarks="nul \x00, lone \ud800, é, 漢, \\, \n", listed=date(2026, 1, 2), big=2**80, odd=float("nan")),
+        record(attrs={"beds": float("nan"), "baths": LongFloat(2.5), "sqft": float("inf"), "year_built": "1954"}),
+        record(id=uuid.UUID(PROPERTY_ID), attrs=None),
+        MappingProxyType(record()),
+        OrderedDict(record()),
+    ],
+    ids=range(8),
+)
+def test_a_property_is_stored_as_it_is_cleaned(given_record: Any) -> None:
+    stored, clean = contracts.stored_property(given_record), contracts.clean_property(given_record)
+    assert stored.text == contracts.json_text(clean)
+    owner = clean["owner"]
+    assert stored[:-1] == (clean["id"], owner.get("name"), owner["email"], clean["address"]["line1"])
+    assert all(type(value) is str for value in stored[:-1])
+
+
+@pytest.mark.parametrize(
+    "given_score",
+    [
+        result(),
+        result({"feature": "roof", "weight": float("nan"), "direction": 1, "note": "\x00 é \n"}),
+        result(score=LongFloat(71)) | {"reasons": None},
+        result({"weight": LongFloat(0.5)}),
+        result(score="71.5"),
+        result(score=71),
+    ],
+    ids=range(6),
+)
+def test_a_score_is_stored_as_it_is_cleaned(given_score: Any) -> None:
+    assert contracts.stored_score(given_score) == contracts.json_text(contracts.clean_score(given_score))
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -1, 101, True, None, "x"])
+def test_what_is_no_score_is_not_stored(score: Any) -> None:
+    with pytest.raises(errors.ValidationError, match="score"):
+        contracts.stored_score(result(score=score))
