@@ -152,7 +152,8 @@ class OutreachOrchestrator:
     ) -> dict[str, int]:
         """Send up to `limit` campaigns that are due, of all tenants in turn, or until `stop` says so; for cron jobs.
 
-        Returns how many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``held``, ``skipped``, ``requeued``.
+        Returns how many: ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``held``, ``skipped``, ``requeued``.
+        Raises `DatabaseMoved` when the database is a copy; nothing was claimed.
         """
         most, at_once = contracts.parse_count("limit", limit), contracts.parse_count("concurrency", concurrency)
         return dict(self.services.dispatcher.send_due(most, at_once, stop))
