@@ -89,6 +89,13 @@ def test_answers_that_become_slow_count_as_a_struggling_provider() -> None:
     assert answered(answered(InFlight(200), 300), 300, took=0.5, at=10.0).limit == 200  # a little slower is none
 
 
+def test_slowness_that_lasts_is_answered_once_and_does_not_starve_anybody() -> None:
+    room = answered(InFlight(200), 300, took=0.001)
+    for second in range(100):
+        answered(room, 100, took=1.5, at=10.0 + second)
+    assert room.limit > 150
+
+
 @given(
     st.integers(1, 500),
     st.lists(st.tuples(st.booleans(), st.floats(0, 1000), st.floats(0, 60)), max_size=200),

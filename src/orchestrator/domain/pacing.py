@@ -93,6 +93,8 @@ class InFlight:
             self._fastest = min(self._fastest, took)
             self._usual += (took - self._usual) / 16 if self._usual else took
             good = self._usual < max(self._fastest * SLOW_TIMES, self._fastest + SLOW_SECONDS)
+            if not good and began > self._cut_at:
+                self._fastest = self._usual  # slowness that lasts is answered once, and is usual from then on
         if good:
             self._room = min(self._most, self._room + (1 / self._room if self._steady else 1))
         elif began > self._cut_at:  # mails that left before the last cut know nothing of it

@@ -222,7 +222,11 @@ class Round:
         return window
 
     async def _hand_window(self, window: list[Ready]) -> None:
-        slots = await self._turn_of(len(window))
+        try:
+            slots = await self._turn_of(len(window))
+        except Exception:
+            self._put_back([ready.claimed for ready in window])
+            raise
         if self._flow.stopping or slots is None:
             self._flow.halt()
             self._put_back([ready.claimed for ready in window])

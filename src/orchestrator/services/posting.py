@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+import structlog
+
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.domain.pacing import InFlight
 from orchestrator.services.flow import Flow
@@ -14,6 +16,8 @@ from orchestrator.services.pacing import Pacer, Slot
 from orchestrator.services.settling import Settled, Settling
 from orchestrator.services.turns import Turns
 from orchestrator.transports.base import Transport
+
+log = structlog.get_logger(__name__)
 
 
 class Ready(NamedTuple):
@@ -119,4 +123,7 @@ class Posting:
             self._refused = True
             self._flow.halt()
         if news:
-            await asyncio.to_thread(self._pacer.tell, outcome, wait, trying=self.probing)
+            try:
+                await asyncio.to_thread(self._pacer.tell, outcome, wait, trying=self.probing)
+            except Exception as error:  # whatever it is: the outcome is known, and must not become doubtful by it
+                log.error("account could not be updated", action="send.account_not_updated", exc_info=error)

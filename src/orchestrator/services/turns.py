@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from orchestrator import errors
+import structlog
+
 from orchestrator.services.pacing import Pacer, Slot
+
+log = structlog.get_logger(__name__)
 
 
 class Turns:
@@ -63,8 +66,9 @@ class Turns:
             group, self._late = self._late[:size], self._late[size:]
             try:
                 slots = await asyncio.to_thread(self._pacer.take, len(group))
-            except errors.OrchestratorError:
-                slots = None  # without the database nobody knows whose turn it is
+            except Exception as error:  # without the database nobody knows whose turn it is
+                log.error("no slots for late mails", action="send.no_slots", error=f"{type(error).__name__}: {error}")
+                slots = None
             for number, future in enumerate(group):
                 future.set_result(slots[number] if slots else None)
 
