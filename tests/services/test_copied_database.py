@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from orchestrator import errors
 from orchestrator.repository import OutreachRepository, fingerprint, instance
+from orchestrator.services.probe import Prober
 from tests import postgres
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
@@ -72,6 +74,26 @@ def test_a_person_may_send_one_mail_from_a_copy(dsn: str, copy: Copy) -> None:
         campaign = orchestrator.create_campaign(TENANT, property_record("b@owners.test"), SCORE, MEMO_URL)
         assert orchestrator.send_campaign(campaign.id, TENANT)["status"] == "sent"
     repository.close()
+
+
+def test_a_copy_sends_no_probe_either(dsn: str, copy: Copy) -> None:
+    send_one(dsn)
+    copied = copy(dsn)
+    for address, probed in ((copied, False), (dsn, True)):
+        repository = OutreachRepository(address)
+        with facade(repository) as (orchestrator, transport):
+            s = orchestrator.services
+            prober = Prober(
+                s.begin,
+                lambda: transport,
+                s.loop,
+                "me@sender.test",
+                "team@sender.test",
+                timedelta(0),
+            )
+            assert prober.send(transport.account) is probed
+            assert len(transport.sent) == probed
+        repository.close()
 
 
 def test_a_copy_of_what_never_sent_is_as_good_as_the_original(dsn: str, copy: Copy) -> None:

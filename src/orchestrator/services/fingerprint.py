@@ -43,6 +43,12 @@ def require_same(tx: Transaction) -> None:
         )
 
 
+def is_same(tx: Transaction) -> bool:
+    """Tell whether something may be sent by itself from this database; one that never sent is the same."""
+    found, known = fingerprint.read(tx), instance.get(tx, _NAME)
+    return found is None or known is None or not fingerprint.differs(json.loads(known), found)
+
+
 def adopt(begin: Begin) -> bool:
     """Make this database the one that sends, from now on; False when it was that already, or lives in memory."""
     with begin() as tx:

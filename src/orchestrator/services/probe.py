@@ -13,6 +13,7 @@ from orchestrator import errors
 from orchestrator.clock import new_id
 from orchestrator.domain.message import Accepted, OutgoingMail
 from orchestrator.repository import Transaction, probes
+from orchestrator.services import fingerprint
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop
 
@@ -54,7 +55,7 @@ class Prober:
     every: timedelta
 
     def send(self, account: str) -> bool:
-        """Send one probe through `account`; False when this process cannot, or one is out already.
+        """Send one probe through `account`; False when this process cannot or one is out already; or from a copy.
 
         Raises:
             DatabaseUnreachable: Nothing was sent.
@@ -67,7 +68,7 @@ class Prober:
             return False
         probe_id = new_id()
         with self.begin() as tx:
-            if not probes.open_one(tx, account, probe_id, self.every):
+            if not fingerprint.is_same(tx) or not probes.open_one(tx, account, probe_id, self.every):
                 return False
         outcome = self.loop.run(transport.post(self._mail(probe_id, self.from_email)))
         log.info("probe sent", action="reconcile.probe", taken=isinstance(outcome, Accepted), probe_id=probe_id)
