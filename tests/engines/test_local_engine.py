@@ -34,6 +34,7 @@ class Core:
         self._send, self._relay = send, relay
         self.subscribers: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
         self.states: list[str] = []
+        self.recovered, self.stops = threading.Event(), list[bool]()
 
     @property
     def operations(self) -> Core:
@@ -49,6 +50,7 @@ class Core:
         self.states.append(state)
 
     def recover(self) -> tuple[int, int]:
+        self.recovered.set()
         return 0, 0
 
     def reconcile(self) -> Counter[str]:
@@ -60,7 +62,9 @@ class Core:
     def send_due(
         self, limit: int = 100, concurrency: int = 8, stop: Callable[[], bool] | None = None
     ) -> dict[str, int]:
-        return self._send()
+        words = self._send()
+        self.stops.append(stop is not None and stop())
+        return words
 
     def relay_events(self, publisher: object = None, limit: int = 500) -> int:
         return self._relay()
@@ -244,3 +248,45 @@ def test_an_engine_can_be_started_again_and_forgets_its_subscriptions():
         }
         assert engine.stop(timeout=PATIENCE)
     assert not any(core.subscribers.values())
+
+
+def test_dead_workers_are_looked_for_while_a_long_round_is_sending():
+    may_end = threading.Event()
+
+    def send() -> dict[str, int]:
+        assert may_end.wait(PATIENCE)
+        return {}
+
+    core = Core(send)
+    with LocalEngine(core, poll_interval=NEVER):
+        assert core.recovered.wait(PATIENCE)
+        assert core.stops == [], "the round is still running"
+        may_end.set()
+    assert core.stops
+
+
+def test_a_long_round_is_told_to_stop_and_others_see_the_process_draining():
+    running, may_end = threading.Event(), threading.Event()
+
+    def send() -> dict[str, int]:
+        running.set()
+        assert may_end.wait(PATIENCE)
+        return {}
+
+    core = Core(send)
+    engine = LocalEngine(core, poll_interval=NEVER)
+    engine.start()
+    assert running.wait(PATIENCE)
+    assert engine.stop(timeout=0.01) is False
+    may_end.set()
+    assert engine.stop(timeout=PATIENCE) is True
+    assert core.stops == [True]
+    assert core.states[-1] == "stopped"
+    assert set(core.states) >= {"running", "draining"}
+
+
+def test_a_service_neither_sends_nor_recovers():
+    core = Core(dict)
+    with LocalEngine(core, dispatch=False, poll_interval=0.01):
+        pass
+    assert (core.stops, core.recovered.is_set()) == ([], False)
