@@ -59,7 +59,7 @@ def test_each_owner_is_mailed_once_through_a_kill_at_every_step(attack: Any):
     assert found["stops"] == 1
     assert found["drains"] >= 2
     # On a machine too busy to hear webhooks all the time, silence proves nothing: a person is asked, as it must be.
-    assert found["held"] == 0 or found["webhook_gaps"] > 0
+    assert found["held"] == 0 or found["deaf_for_a_while"]
     assert status == (CHECKS_FAILED if found["held"] else 0)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from orchestrator import errors
 from orchestrator.cli.chaos import report, supervisor, verdict
-from orchestrator.cli.chaos.plan import DEAFENING, FAMILIES, Attack
+from orchestrator.cli.chaos.plan import BY_NAME, FAMILIES, Attack
 from orchestrator.cli.chaos.stage import Stage, staged
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output, as_json
@@ -18,9 +20,9 @@ def families_of(faults: str) -> tuple[str, ...]:
     if faults == "all":
         return tuple(FAMILIES)
     named = tuple(name.strip() for name in faults.split(",") if name.strip() and faults != "none")
-    if unknown := sorted(set(named) - FAMILIES.keys() - DEAFENING.keys()):
+    if unknown := sorted(set(named) - FAMILIES.keys() - BY_NAME.keys()):
         raise errors.ValidationError(
-            "faults", f"unknown: {', '.join(unknown)}", fix=f"There are: all, none, {', '.join(FAMILIES | DEAFENING)}."
+            "faults", f"unknown: {', '.join(unknown)}", fix=f"There are: all, none, {', '.join(FAMILIES | BY_NAME)}."
         )
     return named
 
@@ -29,13 +31,28 @@ def run(ordered: Attack, databases: Sequence[str], output: Output) -> ExitCode:
     """Attack each database in turn (none: a temporary SQLite file), and say how it went.
 
     Raises:
-        ConfigurationError, InvalidState: A database cannot be used for this.
+        ConfigurationError: This is not Linux, or a database cannot be used.
+        InvalidState: A database holds other campaigns.
     """
-    found = [_run_on(dsn, ordered, output) for dsn in databases or (None,)]
+    if sys.platform != "linux":
+        raise errors.ConfigurationError(
+            "The attack needs Linux: only there do killed processes take their children along.",
+            fix="Run it in a container or a virtual machine.",
+        )
+    found = [
+        _run_on(dsn, _of_its_own(ordered, n, len(databases)), output) for n, dsn in enumerate(databases or (None,))
+    ]
     ok = all(one["ok"] for one in found)
     if output.structured:
         output.document({"ok": ok, "runs": found})
     return ExitCode.OK if ok else ExitCode.CHECKS_FAILED
+
+
+def _of_its_own(ordered: Attack, number: int, several: int) -> Attack:
+    """Give each of several runs a folder of its own."""
+    if ordered.keep is None or several < 2:
+        return ordered
+    return replace(ordered, keep=ordered.keep / str(number + 1))
 
 
 def _run_on(dsn: str | None, ordered: Attack, output: Output) -> dict[str, Any]:

@@ -65,13 +65,13 @@ class Ledger:
         with self._repository.reading() as tx:
             return bool(endpoint.watched(tx).spans)
 
-    def gaps(self) -> int:
-        """Return how often, by the store's own books, nobody served webhooks since somebody first did."""
+    def deaf(self) -> bool:
+        """Whether, by the store's own books, nobody served webhooks for a while since somebody first did."""
         with self._repository.reading() as tx:
             spans = sorted(endpoint.watched(tx).spans)
-        gaps, reached = 0, spans[0][1] if spans else None
+        reached = spans[0][1] if spans else None
         for start, end in spans:
             if reached is not None and start > reached:
-                gaps += 1
+                return True
             reached = max(reached or end, end)
-        return gaps
+        return False

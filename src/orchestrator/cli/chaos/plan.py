@@ -74,9 +74,12 @@ FAMILIES: dict[str, dict[str, tuple[float, float]]] = {
     "late-webhooks": {"delay": (0.3, 1.2)},
     "unknown-events": {"unknown_event": (0.1, 0.3)},
 }
-#: Families that make us refuse batches of events. Silence says nothing after that, so mails that SendGrid did not
-#: take are held for a person instead of sent again; they must be asked for by name.
-DEAFENING: dict[str, dict[str, tuple[float, float]]] = {"bad-signatures": {"bad_signature": (0.2, 0.6)}}
+#: Families that must be asked for by name. Refused batches of events make silence meaningless, so that mails which
+#: SendGrid did not take are held for a person; a refused account pauses everything for minutes.
+BY_NAME: dict[str, dict[str, tuple[float, float]]] = {
+    "bad-signatures": {"bad_signature": (0.2, 0.6)},
+    "refused-account": {"credits": (0.5, 1.0)},
+}
 _WHOLE = ("status_before", "retry_after", "rate_limit_reset")
 
 
@@ -103,7 +106,7 @@ class Attack:
     @property
     def deaf(self) -> bool:
         """Whether evidence may be missing, so that a person may have to be asked."""
-        return self.withhold or not DEAFENING.keys().isdisjoint(self.families)
+        return self.withhold or "bad-signatures" in self.families
 
 
 @dataclass(slots=True)
@@ -119,7 +122,7 @@ def drawn(attack: Attack, lease: float) -> Plan:
     dice = random.Random(f"{attack.seed}:strikes")  # noqa: S311 - a simulation
     at_service = [Strike("step", step, dice.randint(1, 4)) for step in INGESTING]
     at_service += [Strike("random", after=dice.uniform(0.2, 2.0)) for _ in range(attack.kills // 10)]
-    at_service = at_service[: max(attack.kills // 5, 1)]
+    at_service = at_service[: min(attack.kills, max(attack.kills // 5, 1))]
     wanted = max(attack.kills - len(at_service), 0)
     at_workers: list[Strike] = []
     while len(at_workers) < wanted:
@@ -156,7 +159,7 @@ def weather(attack: Attack) -> Iterator[Phase]:
 def _knobs(families: Sequence[str], dice: random.Random) -> dict[str, float | bool]:
     knobs: dict[str, float | bool] = {}
     for family in families:
-        for knob, (lowest, highest) in (FAMILIES | DEAFENING)[family].items():
+        for knob, (lowest, highest) in (FAMILIES | BY_NAME)[family].items():
             value = dice.uniform(lowest, highest)
             knobs[knob] = round(value) if knob in _WHOLE else round(value, 3)
     return knobs

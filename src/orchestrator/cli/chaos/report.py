@@ -45,7 +45,7 @@ def document(ordered: Attack, course: Course, verdict: Verdict, database: str) -
         "resolved": {"by_evidence": verdict.by_evidence, "by_resending": verdict.resent},
         "held": verdict.held,
         "listed": verdict.listed,
-        "webhook_gaps": course.gaps,
+        "deaf_for_a_while": course.deaf,
         "wrong": {
             "statuses": verdict.wrong_status,
             "counters": verdict.wrong_counters,
@@ -76,7 +76,7 @@ def tell(output: Output, found: dict[str, Any]) -> None:
         ("  decided and sent again", resolved["by_resending"]),
         ("  held for a person", f"{found['held']} ({found['listed']} listed by the doctor)"),
         ("  undecided at the end", doubt["at_the_end"]),
-        ("gaps in taking webhooks", found["webhook_gaps"]),
+        ("webhooks always heard", "no" if found["deaf_for_a_while"] else "yes"),
         ("wrong statuses", found["wrong"]["statuses"]),
         ("wrong counters", found["wrong"]["counters"]),
         ("wrong announcements", found["wrong"]["announcements"]),

@@ -39,8 +39,8 @@ class Course:
     settled_in: float = 0.0
     #: Workers that did not end by themselves when they were asked to.
     undrained: int = 0
-    #: How often nobody took webhooks in; the mails that are in doubt then may have to be held.
-    gaps: int = 0
+    #: Whether nobody took webhooks in for a while; mails that were in doubt then may have to be held.
+    deaf: bool = False
 
 
 def attack(ordered: Attack, on: Stage) -> Course:
@@ -108,12 +108,12 @@ def _settle(ordered: Attack, on: Stage, cast: list[Role], course: Course) -> Non
         course.settled = quiet and not counted.undecided
         still = on.clock.now() - moved_at >= STANDSTILL
         if not leapt and quiet and counted.undecided and (still or ordered.withhold):
-            course.gaps = on.ledger.gaps()
+            course.deaf = on.ledger.deaf()
             on.clock.leap(HORIZON)
             leapt, moved_at = True, on.clock.now()
         elif still:
             break
-    course.gaps = course.gaps if leapt else on.ledger.gaps()
+    course.deaf = course.deaf if leapt else on.ledger.deaf()
     course.settled_in = time.monotonic() - began
 
 
