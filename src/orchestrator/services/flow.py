@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 #: Seconds between two questions to the caller whether to stop.
 STOP_POLL = 0.1
+#: Longest wait for a change before the clock is looked at, in seconds.
+LONGEST_WAIT = 0.25
 
 
 class Flow:
@@ -52,7 +55,6 @@ class Flow:
             if rest is not None and rest <= 0:
                 return
             self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), rest)
-            except TimeoutError:
-                return
+            # In short pieces: the event loop's clock is not ours, and need not run alike.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), None if rest is None else min(rest, LONGEST_WAIT))
