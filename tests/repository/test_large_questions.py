@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,14 @@ from tests import samples
 
 T = samples.TENANT
 MORE_THAN_ONE_STATEMENT_HOLDS = 70_000  # PostgreSQL takes 65,535 parameters, SQLite 32,766
+
+
+@pytest.fixture
+def repository(dsn: str) -> Iterator[OutreachRepository]:
+    """A repository whose clock stands where `ManualClock` begins, so that what it is asked to schedule is not past."""
+    opened = OutreachRepository(dsn, clock=ManualClock())
+    yield opened
+    opened.close()
 
 
 def fill(repository: OutreachRepository, tenant_id: str, count: int, clock: ManualClock) -> list[str]:
