@@ -17,8 +17,11 @@ from orchestrator.cli.chaos.plan import INGESTING, LOOPS, SENDING
 
 #: One kill at each step a process can be killed at, and two that nobody chose.
 KILLS = len(SENDING) + len(LOOPS) + len(INGESTING) + 2
-TIMEOUT = 110.0
+#: Seconds; a run takes about 20, and four times as long on a machine that has other things to do.
+TIMEOUT = 220.0
 CHECKS_FAILED = 9
+
+pytestmark = pytest.mark.timeout(TIMEOUT + 20)
 
 
 @pytest.fixture
