@@ -59,6 +59,7 @@ def test_faults_are_named_alone_or_together():
     assert command.families_of("all") == tuple(FAMILIES)
     assert command.families_of("none") == ()
     assert command.families_of("hang, bad-signatures") == ("hang", "bad-signatures")
+    assert command.families_of("all,bad-signatures") == (*FAMILIES, "bad-signatures")
     with pytest.raises(errors.ValidationError, match="unknown: earthquake"):
         command.families_of("hang,earthquake")
 

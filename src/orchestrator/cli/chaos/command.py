@@ -17,9 +17,8 @@ from orchestrator.cli.output import Output, as_json
 
 def families_of(faults: str) -> tuple[str, ...]:
     """Return the fault families that ``all``, ``none`` or a comma-separated list names. Raises `ValidationError`."""
-    if faults == "all":
-        return tuple(FAMILIES)
-    named = tuple(name.strip() for name in faults.split(",") if name.strip() and faults != "none")
+    words = [word.strip() for word in faults.split(",") if word.strip() not in ("", "none")]
+    named = tuple(dict.fromkeys(name for word in words for name in (FAMILIES if word == "all" else (word,))))
     if unknown := sorted(set(named) - FAMILIES.keys() - BY_NAME.keys()):
         raise errors.ValidationError(
             "faults", f"unknown: {', '.join(unknown)}", fix=f"There are: all, none, {', '.join(FAMILIES | BY_NAME)}."
