@@ -159,8 +159,10 @@ def pause(tx: Transaction, account: str, kind: PauseKind, reason: str, probe_at:
 
 
 def resume(tx: Transaction, account: str, kind: PauseKind | None = None) -> bool:
-    """End the pause of `account`, if it is of `kind` (None: of whatever kind); False when there was none."""
-    condition = table.c.pause_kind.is_not(None) if kind is None else table.c.pause_kind == kind
+    """End the pause of `account`, if it is of `kind`; None: whatever it is, also holding off. False: there was none."""
+    now = sa.literal(tx.now(), table.c.not_before.type)
+    anything = sa.or_(table.c.pause_kind.is_not(None), table.c.not_before > now)
+    condition = anything if kind is None else table.c.pause_kind == kind
     ended = {"paused_at": None, "pause_kind": None, "pause_reason": None, "probe_at": None, "not_before": None}
     return tx.execute(table.update().where(table.c.account == account, condition).values(ended)).rowcount == 1
 

@@ -107,7 +107,8 @@ def _refuse(
         refusal = closed[key[0], claimed.campaign.owner_address_key]
         now = {message.id: message for message in standings.attempts(key)}[claimed.message.id]
         ours = now.state is MessageState.RESERVED and now.lease_token == claimed.message.lease_token
-        if ours or now.state is MessageState.VOIDED:
+        same = standings.campaign(key).owner_address_key == claimed.campaign.owner_address_key  # or it was corrected
+        if ours or (now.state is MessageState.VOIDED and same):
             gates.apply(standings, key, refusal)
             answers[claimed.message.id] = Answer(str(refusal.effect), reason=refusal.reason)
         else:

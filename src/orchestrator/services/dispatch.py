@@ -225,9 +225,15 @@ class Dispatcher:
                 settle.give_back(tx, claimed, NO_ROOM)
             raise errors.NotSent(f"The mail was not sent: {NO_ROOM}", fix="Call again later, or leave it to a worker.")
         latest = self._monotonic() + LATEST_START
-        with self._begin() as tx:
-            refusal = ledger.hand(tx, claimed, mail, transport.account)
-            self._reached("handing")
+        try:
+            with self._begin() as tx:
+                pacer.require_open(tx, mail.tenant_id)  # somebody may have paused it since, or between two tries
+                refusal = ledger.hand(tx, claimed, mail, transport.account)
+                self._reached("handing")
+        except errors.AccountPaused as pause:
+            with self._begin() as tx:
+                settle.give_back(tx, claimed, str(pause))
+            raise
         self._reached("handed")
         if refusal:
             return refusal

@@ -117,7 +117,8 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
         ours = messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}")
         standings = locked(tx, key)
         voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
-        return _refuse(tx, standings, key, reason) if ours or voided else WITHDRAWN
+        same = standings.campaign(key).owner_address_key == address_key[1]  # or it was corrected meanwhile
+        return _refuse(tx, standings, key, reason) if ours or (voided and same) else WITHDRAWN
     until = tx.now() + LEASE
     if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
         return WITHDRAWN

@@ -77,6 +77,8 @@ class Pacer:
         self._notice = NOTICE[0] * 2
         self._held_until = self._struck_at = -math.inf
         self._strikes = self._unreached = 0
+        #: Whether the account's row was seen, or made, to name a time to hold off until.
+        self._asked = False
         #: Whether a mail sent by hand found the account refused.
         self.refusing = False
 
@@ -84,14 +86,22 @@ class Pacer:
 
     def look(self, tx: Transaction) -> str:
         """Say whether mails may be claimed and handed over now: `OPEN`, `CLOSED`, or `PROBE`: one may try."""
-        known, now = accounts.get(tx, self.account), tx.now()
+        known = accounts.get(tx, self.account)
         if known.pause_kind is not None:
             refused = known.pause_kind is PauseKind.REFUSED
-            return PROBE if refused and known.probe_at is not None and known.probe_at <= now else CLOSED
-        if known.not_before is not None and known.not_before > now:
-            self._hold((known.not_before - now).total_seconds())
-            return CLOSED
-        return OPEN if self._has_slots(known, tx) else CLOSED
+            return PROBE if refused and known.probe_at is not None and known.probe_at <= tx.now() else CLOSED
+        self._obey(known, tx)
+        # What is claimed only to wait here goes back in the end, and each time leaves a row in the ledger.
+        return CLOSED if self.holding() or not self._has_slots(known, tx) else OPEN
+
+    def _obey(self, known: Account, tx: Transaction) -> None:
+        """Hold off as long as the account's row says, and no longer once a person has ended that."""
+        asked = known.not_before
+        if asked is not None and asked > tx.now():
+            self._hold((asked - tx.now()).total_seconds())
+        elif asked is None and self._asked:
+            self._held_until = -math.inf
+        self._asked = asked is not None
 
     def _has_slots(self, known: Account, tx: Transaction) -> bool:
         free = known.next_free_at
@@ -105,8 +115,8 @@ class Pacer:
         known = accounts.get(tx, self.account)
         if known.pause_kind is not None and not (probing and known.pause_kind is PauseKind.REFUSED):
             return None
+        self._obey(known, tx)
         if known.not_before is not None and known.not_before > tx.now():
-            self._hold((known.not_before - tx.now()).total_seconds())
             return None
         return {id_ for id_, tenant in tenants.get_many(tx, tenant_ids).items() if tenant.paused_at is not None}
 
@@ -247,6 +257,7 @@ class Pacer:
         with self._begin() as tx:
             accounts.lock(tx, self.account)
             accounts.hold_off(tx, self.account, tx.now() + timedelta(seconds=seconds))
+        self._asked = True
 
     def refused(self, outcome: NotSent) -> None:
         """Pause the account for every worker: SendGrid refuses it, so it would refuse every mail."""
