@@ -23,7 +23,7 @@ from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail
 from orchestrator.engines.procrastinate import ProcrastinateEngine, define, rescue_stalled
 from orchestrator.publishers.memory import MemoryPublisher
-from orchestrator.repository import OutreachRepository, jobs
+from orchestrator.repository import OutreachRepository, instance, jobs
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import TENANT, item
 
@@ -97,6 +97,11 @@ def listening(dsn: str) -> Callable[[], bool]:
             return table.execute("SELECT count(*) FROM procrastinate_workers").fetchone() != (0,)
 
     return look
+
+
+def was_maintained(repository: OutreachRepository) -> bool:
+    with repository.reading() as tx:
+        return instance.get(tx, "maintained_at") is not None
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -238,6 +243,7 @@ def test_without_tables_for_jobs_workers_look_by_themselves_and_say_so(repositor
         owners = create(repository, 5) + create(repository, 7, first=5)
         assert post.all.wait(PATIENCE)
         eventually(lambda: "jobs.missing" in {line["action"] for line in lines})
+        eventually(lambda: was_maintained(repository))
     unheard = [line["log_level"] for line in lines if line["action"] == "jobs.unheard"]
     assert Counter(unheard[:2]) == {"warning": 1, "debug": 1}, "said once, not at every commit"
     once_each(post, owners)

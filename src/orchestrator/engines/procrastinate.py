@@ -81,12 +81,14 @@ class _Jobs(Loop):
         if address is not None:
             self._told = False
             asyncio.run(self._take_jobs(address))
-        elif not self._told:
+            return
+        if not self._told:
             self._told = True
             log.warning(
                 "no tables for jobs: looking once a second instead; `outreach db upgrade` makes them",
                 action="jobs.missing",
             )
+        self._orchestrator.operations.maintain()  # which nobody else does then; it has something to do once an hour
 
     async def _take_jobs(self, address: str) -> None:
         import procrastinate
