@@ -11,7 +11,7 @@ from orchestrator import OutreachStatus, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, MessageState, NotSent, Outcome, OutgoingMail
 from orchestrator.repository import OutreachRepository, accounts, campaigns, messages
-from tests.samples import MEMO_URL, SCORE, TENANT, facade, item, property_record
+from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 
 NO_CONNECTION = NotSent("no connection")
 
@@ -108,3 +108,22 @@ def test_a_resumed_account_forgets_that_it_was_to_hold_off(timed: OutreachReposi
         assert orchestrator.send_due() == {"sent": 2}
         with timed.reading() as tx:
             assert accounts.get(tx, transport.account).not_before is None
+
+
+def test_what_a_long_round_puts_back_is_back_before_it_ends(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(10)]))
+        list(orchestrator.create_campaigns(OTHER_TENANT, [item(f"owner{n}@owners.test") for n in range(60)]))
+        reserved: list[int] = []
+
+        def look(step: str) -> None:
+            if step == "composed" and not reserved:
+                orchestrator.operations.pause("they have not paid", TENANT)
+            if step == "settled" and len(transport.sent) < 50:
+                reserved.append(sum(attempt.state is MessageState.RESERVED for attempt in attempts(repository)))
+
+        orchestrator.services.dispatcher._reached = look
+        assert orchestrator.send_due(concurrency=1) == {"sent": 60}
+        assert {mail.tenant_id for mail in transport.sent} == {OTHER_TENANT}
+        assert max(reserved) > 0
+        assert reserved[-1] == 0

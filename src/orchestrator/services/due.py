@@ -122,11 +122,15 @@ class Round:
         self._settling.end()
         await settling
         watching.cancel()
-        if self._left:
-            await asyncio.to_thread(self._settling.give_back, self._left, "it was not handed over before sending ended")
+        await self._give_back()
         if self._failure is not None:
             raise self._failure
         return self._words + self._settling.words
+
+    async def _give_back(self) -> None:
+        left, self._left = self._left, []
+        if left:
+            await asyncio.to_thread(self._settling.give_back, left, "it was not handed over in time")
 
     async def _guarded(self, stage: Awaitable[None]) -> None:
         try:
@@ -142,6 +146,7 @@ class Round:
         left = limit
         try:
             while left > 0 and not self._flow.stopped():
+                await self._give_back()  # a round may go on for hours
                 n, since = min(left, claiming.size(self._posting.limit)), self._monotonic()
                 claimed = await asyncio.to_thread(claiming.more, n)
                 if claimed is None or not (claimed.claims or claimed.refused):
