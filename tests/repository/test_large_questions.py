@@ -119,3 +119,32 @@ def _plan(tx: Transaction, ask) -> str:  # type: ignore[no-untyped-def]
         for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
     ]
     return "\n".join(str(row[-1]) for row in rows)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # the driver of the other does not count what it reads
+def test_a_claim_reads_as_many_heads_as_it_needs_however_many_tenants_wait(
+    dsn: str, repository: OutreachRepository
+) -> None:
+    for tenant_id in (new_id() for _ in range(12)):
+        fill(repository, tenant_id, 12, ManualClock())
+    later = OutreachRepository(dsn, clock=ManualClock(ManualClock().now() + timedelta(hours=1)))
+    read: list[int] = []
+    event.listen(later._engine, "after_cursor_execute", lambda _c, cursor, *_: read.append(cursor.rowcount))
+    with later.transaction() as tx:
+        assert len(set(campaigns.due(tx, tx.now(), 24))) == 24
+    later.close()
+    assert sum(read) < 3 * 24  # one row of each tenant beside those that are wanted, and the time
+
+
+def test_who_has_more_than_a_fair_share_fills_what_others_leave(dsn: str, repository: OutreachRepository) -> None:
+    tenants = sorted(new_id() for _ in range(3))
+    made = {
+        tenant_id: fill(repository, tenant_id, n, ManualClock())
+        for tenant_id, n in zip(tenants, (1, 9, 2), strict=True)
+    }
+    later = OutreachRepository(dsn, clock=ManualClock(ManualClock().now() + timedelta(hours=1)))
+    with later.transaction() as tx:
+        found = campaigns.due(tx, tx.now(), 9)
+    later.close()
+    few, many, some = (made[tenant_id] for tenant_id in tenants)
+    assert [id_ for _, id_ in found] == [few[0], many[0], some[0], many[1], some[1], *many[2:6]]

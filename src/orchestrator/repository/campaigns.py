@@ -201,7 +201,14 @@ def due(tx: Transaction, now: datetime, limit: int, *, after: str | None = None)
         limit: Most keys returned, and most tenants looked at.
         after: Tenant id to begin behind, so that with more tenants than `limit` others come first next time.
     """
-    heads = [_head(tx, tenant_id, now, limit) for tenant_id in _queueing(tx, now, limit, after)]
+    waiting = _queueing(tx, now, limit, after)
+    share = -(-limit // max(1, len(waiting)))
+    heads = [_head(tx, tenant_id, now, share) for tenant_id in waiting]
+    if sum(map(len, heads)) < limit:  # some have less than their share: the others may have more
+        heads = [
+            head if len(head) < share else _head(tx, tenant_id, now, limit)
+            for tenant_id, head in zip(waiting, heads, strict=True)
+        ]
     in_turn = (key for turn in zip_longest(*heads) for key in turn if key is not None)
     return list(islice(in_turn, limit))
 
