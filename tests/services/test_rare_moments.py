@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
-from orchestrator import OutreachStatus, errors
+from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import ManualClock
-from orchestrator.domain.message import Accepted, MessageState, NotSent, Outcome, OutgoingMail
-from orchestrator.repository import OutreachRepository, accounts, campaigns, messages
+from orchestrator.domain.message import Accepted, MessageState, NotSent, Outcome, OutgoingMail, Rejected, Unknown
+from orchestrator.repository import OutreachRepository, Transaction, accounts, campaigns, messages
+from orchestrator.services.settling import PAUSES
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 
 NO_CONNECTION = NotSent("no connection")
@@ -127,3 +129,82 @@ def test_what_a_long_round_puts_back_is_back_before_it_ends(repository: Outreach
         assert {mail.tenant_id for mail in transport.sent} == {OTHER_TENANT}
         assert max(reserved) > 0
         assert reserved[-1] == 0
+
+
+@contextmanager
+def away_after_the_post(
+    repository: OutreachRepository, outcome: Outcome, seconds: float
+) -> Iterator[tuple[OutreachOrchestrator, list[float]]]:
+    """An orchestrator whose database is away for so long once a mail has left, and the pauses it makes."""
+    posted: list[OutgoingMail] = []
+    pauses: list[float] = []
+
+    def answer(mail: OutgoingMail) -> Outcome:
+        posted.append(mail)
+        return outcome
+
+    with facade(repository, answer, pause=pauses.append) as (orchestrator, _):
+        begin = orchestrator.services.begin
+
+        @contextmanager
+        def hindered() -> Iterator[Transaction]:
+            if posted and sum(pauses) < seconds:
+                raise errors.DatabaseUnreachable("gone")
+            with begin() as tx:
+                yield tx
+
+        orchestrator.services.dispatcher._begin = hindered  # type: ignore[assignment]
+        yield orchestrator, pauses
+
+
+@pytest.mark.parametrize(
+    ("outcome", "word"), [(Accepted("id"), "sent"), (NO_CONNECTION, "requeued"), (Rejected("400"), "failed")]
+)
+def test_what_is_known_outlives_a_failover_of_the_database(
+    repository: OutreachRepository, outcome: Outcome, word: str
+) -> None:
+    with away_after_the_post(repository, outcome, 240.0) as (orchestrator, pauses):
+        list(orchestrator.create_campaigns(TENANT, [item()]))
+        assert orchestrator.send_due() == {word: 1}
+        assert sum(pauses) >= 240.0
+
+
+def test_a_database_that_stays_away_is_waited_for_once_and_not_for_each_mail(repository: OutreachRepository) -> None:
+    with away_after_the_post(repository, Rejected("400"), 1e9) as (orchestrator, pauses):
+        list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(30)]))
+        with pytest.raises(errors.DatabaseUnreachable):
+            orchestrator.send_due()
+        assert len(pauses) <= 2 * len(PAUSES)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [(Accepted("id"), OutreachStatus.SENT), (Rejected("400"), OutreachStatus.FAILED)]
+)
+def test_what_is_known_of_a_mail_sent_by_hand_outlives_a_moments_trouble(
+    repository: OutreachRepository, outcome: Outcome, status: OutreachStatus
+) -> None:
+    with away_after_the_post(repository, outcome, 5.0) as (orchestrator, _):
+        campaign = orchestrator.create_campaign(TENANT, property_record(), SCORE, MEMO_URL)
+        if status is OutreachStatus.SENT:
+            assert orchestrator.send_campaign(campaign.id, TENANT)["status"] == "sent"
+        else:
+            with pytest.raises(errors.SendRejected):
+                orchestrator.send_campaign(campaign.id, TENANT)
+        assert orchestrator.get_statistics(TENANT) == {status: 1}
+
+
+def test_what_others_doubt_already_is_not_called_sent(repository: OutreachRepository) -> None:
+    lost = Unknown("the answer was lost")
+    with facade(repository, lambda _: lost) as (orchestrator, _):
+        list(orchestrator.create_campaigns(TENANT, [item()]))
+
+        def doubt(step: str) -> None:
+            if step == "posted":
+                orchestrator.services.dispatcher._reached = lambda _: None
+                with repository.transaction() as tx:
+                    (mine,) = messages.of_campaigns(tx, [(TENANT, campaigns.page(tx, TENANT, 1)[0].id)]).values()
+                    state = {"state": MessageState.IN_DOUBT, "lease_until": None, "check_at": tx.now()}
+                    messages.write(tx, [((TENANT, mine[0].id), state)], [])
+
+        orchestrator.services.dispatcher._reached = doubt
+        assert orchestrator.send_due() == {"in_doubt": 1}

@@ -21,6 +21,7 @@ from orchestrator.services.compose import Composer, Replacements
 from orchestrator.services.due import LATEST_START, Round
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.services.pacing import Pacer
+from orchestrator.services.settling import insist
 from orchestrator.services.turns import Turn
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop
@@ -253,19 +254,16 @@ class Dispatcher:
     def _settle(self, claimed: Claim, outcome: Outcome) -> Answer:
         """Write the outcome down and answer, or raise what it means."""
         message = claimed.message
-        if isinstance(outcome, Accepted):
-            with self._begin() as tx:
-                settle.accepted(tx, [(claimed, outcome)])
-                self._reached("settling")
-            self._reached("settled")
-            return Answer("sent", outcome.message_id)
-        with self._begin() as tx:
-            if isinstance(outcome, Unknown):
-                ours = settle.unknown(tx, claimed, outcome)
-            else:
-                ours = settle.failed(tx, claimed, outcome)
+
+        def store(tx: Transaction) -> bool:
+            ours = _store(tx, claimed, outcome)
             self._reached("settling")
+            return ours
+
+        ours = insist(self._begin, self._pause, store)
         self._reached("settled")
+        if isinstance(outcome, Accepted):
+            return Answer("sent", outcome.message_id)
         if not ours:  # a webhook was faster: it has proved that the mail was accepted
             return self._look(claimed)
         log.error("mail failed", action="send.failed", message_id=message.id, reason=outcome.reason)
@@ -275,6 +273,13 @@ class Dispatcher:
         with self._begin() as tx:
             answer = ledger.look(tx, claimed)
         return _undoubted(answer, claimed.message.campaign_id)
+
+
+def _store(tx: Transaction, claimed: Claim, outcome: Outcome) -> bool:
+    if isinstance(outcome, Accepted):
+        settle.accepted(tx, [(claimed, outcome)])
+        return True
+    return settle.unknown(tx, claimed, outcome) if isinstance(outcome, Unknown) else settle.failed(tx, claimed, outcome)
 
 
 def _undoubted(answer: Answer, campaign_id: str) -> Answer:

@@ -91,11 +91,12 @@ def failed(tx: Transaction, claimed: Claim, outcome: NotSent | Rejected) -> bool
 
 
 def unknown(tx: Transaction, claimed: Claim, outcome: Unknown) -> bool:
-    """Write down that nobody knows; False when evidence has decided meanwhile."""
+    """Write down that nobody knows, unless others doubt it already; False when evidence has decided meanwhile."""
     key = (claimed.message.tenant_id, claimed.message.campaign_id)
     standings = ledger.locked(tx, key)
     if not messages.release(tx, claimed.message, MessageState.IN_DOUBT, outcome.reason):
-        return False
+        found = standings.attempts(key)
+        return any(message.id == claimed.message.id and message.state is MessageState.IN_DOUBT for message in found)
     standings.change(key, last_error=outcome.reason)
     standings.tell(key, "in_doubt", reason=outcome.reason)
     facts.write(tx, standings)

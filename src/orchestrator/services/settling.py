@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 
@@ -21,6 +21,7 @@ from orchestrator.services.ledger import Claim
 
 log = structlog.get_logger(__name__)
 
+Stored = TypeVar("Stored")
 Begin = Callable[[], AbstractContextManager[Transaction]]
 
 #: Outcomes written in one transaction.
@@ -31,8 +32,11 @@ GROUP_WINDOW = 0.02
 GROUPS = 2
 #: Outcomes known and not written, above which nothing more is handed over.
 MOST_UNWRITTEN = 500
-#: Seconds between attempts to write outcomes down; together well under a lease.
-PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+#: Seconds between attempts to write outcomes down while somebody waits for the answer.
+BRIEFLY = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+#: The same for a round, together five minutes: a database may be restarted, or another one take its place. That is
+#: longer than a lease, and harmless: should others have come to doubt the mail, what is known ends the doubt.
+PAUSES = BRIEFLY + (15.0,) * 19
 
 
 class Settled(NamedTuple):
@@ -41,6 +45,37 @@ class Settled(NamedTuple):
     claimed: Claim
     outcome: Outcome
     delay: timedelta | None = None
+
+
+def insist(
+    begin: Begin,
+    pause: Callable[[float], object],
+    store: Callable[[Transaction], Stored],
+    pauses: Sequence[float] = BRIEFLY,
+) -> Stored:
+    """Write outcomes down, again and again while the database is busy or away; return what `store` returns.
+
+    What is known must not be lost to a moment's trouble: nobody could tell later that a mail was not sent.
+
+    Args:
+        begin: Opens a write transaction.
+        pause: Waits the given seconds.
+        store: Writes; called anew in each transaction, and harmless when the one before was committed after all.
+        pauses: Seconds to wait after each attempt but the last one.
+
+    Raises:
+        DatabaseUnreachable: It was away all the time.
+    """
+    for seconds in (*pauses, None):
+        try:
+            with begin() as tx:
+                return store(tx)
+        except errors.DatabaseUnreachable as error:
+            log.error("outcomes could not be stored", action="send.unsettled", error=str(error), pause=seconds)
+            if seconds is None:
+                raise
+            pause(seconds)
+    raise AssertionError("the last attempt returns or raises")
 
 
 class Settling:
@@ -69,6 +104,7 @@ class Settling:
         self._writing: set[asyncio.Task[None]] = set()
         self._in_groups = 0
         self._ending = False
+        self._pauses: Sequence[float] = PAUSES
         #: How many mails ended as ``sent``, ``failed``, ``in_doubt``, ``requeued``.
         self.words: Counter[str] = Counter()
 
@@ -149,21 +185,19 @@ class Settling:
             self._insist(partial(settle.give_back_all, backs=backs), "requeued")
 
     def _insist(self, store: Callable[[Transaction], bool | None], word: str, *, otherwise: str = "") -> str:
-        """Write outcomes down, again and again while the database is busy or away; return what became of the mails.
+        """Write outcomes down as `insist` does; return what became of the mails."""
 
-        What is known must not be lost to a moment's trouble: nobody could tell later that a mail was not sent.
-        """
-        for pause in (*PAUSES, None):
-            try:
-                with self._begin() as tx:
-                    ours = store(tx)
-                    self._reached("settling")
-                self._reached("settled")
-            except errors.OrchestratorError as error:
-                log.error("outcomes could not be stored", action="send.unsettled", error=str(error), pause=pause)
-                if pause is None or not isinstance(error, errors.DatabaseUnreachable):
-                    break  # the lease ends, they are doubted, and SendGrid's events decide
-                self._pause(pause)
-            else:
-                return otherwise if ours is False else word
-        return "in_doubt"
+        def stored(tx: Transaction) -> bool | None:
+            ours = store(tx)
+            self._reached("settling")
+            return ours
+
+        try:
+            ours = insist(self._begin, self._pause, stored, self._pauses)
+        except errors.OrchestratorError as error:  # the lease ends, they are doubted, and SendGrid's events decide
+            log.error("outcomes are given up", action="send.unsettled", error=str(error))
+            self._pauses = ()  # the others have waited as long
+            return "in_doubt"
+        self._pauses = PAUSES
+        self._reached("settled")
+        return otherwise if ours is False else word
