@@ -13,6 +13,7 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, MessageState, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.repository import OutreachRepository, Transaction, accounts, campaigns, messages
 from orchestrator.services.settling import PAUSES
+from tests.services.doubts import GRACE, world
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 
 NO_CONNECTION = NotSent("no connection")
@@ -208,3 +209,15 @@ def test_what_others_doubt_already_is_not_called_sent(repository: OutreachReposi
 
         orchestrator.services.dispatcher._reached = doubt
         assert orchestrator.send_due() == {"in_doubt": 1}
+
+
+def test_a_clock_that_was_set_back_makes_no_evidence_of_earlier_mail(dsn: str) -> None:
+    with world(dsn) as w:
+        w.wait(2 * GRACE)
+        w.report(w.send("early@owners.test"))
+        w.clock.advance(timedelta(seconds=-1.5 * GRACE))
+        w.beat()
+        lost = w.doubt()
+        w.wait(GRACE + 60)
+        assert w.reconcile() == {"waiting": 1}
+        assert "handed over later" in (w.look(lost).last_error or "")

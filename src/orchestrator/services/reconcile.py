@@ -110,7 +110,9 @@ class Rules:
         beside = known.unreported.get((attempt.tenant_id, account), ())
         if len(beside) >= in_doubt.MOST_NEIGHBOURS or any(abs(at - handed_at) <= self.beside for at in beside):
             return Verdict.WAIT, "SendGrid has not reported about all mails beside it yet"
-        if account not in known.reported_through or known.reported_through[account] <= handed_at:
+        reported_through = known.reported_through.get(account)
+        # One that lies ahead is of a time before the clock was set back, and tells of an earlier mail.
+        if reported_through is None or not handed_at < reported_through <= known.now:
             return Verdict.LACKS_LATER, "SendGrid has not reported about a mail handed over later yet"
         return None, "SendGrid has reported about all mails beside it and about later ones, and never about this one"
 
