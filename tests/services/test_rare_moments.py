@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,8 +13,8 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, MessageState, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.repository import OutreachRepository, Transaction, accounts, campaigns, messages
 from orchestrator.services.settling import PAUSES
-from tests.services.doubts import GRACE, world
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
+from tests.services.doubts import GRACE, world
 
 NO_CONNECTION = NotSent("no connection")
 
@@ -221,3 +221,25 @@ def test_a_clock_that_was_set_back_makes_no_evidence_of_earlier_mail(dsn: str) -
         w.wait(GRACE + 60)
         assert w.reconcile() == {"waiting": 1}
         assert "handed over later" in (w.look(lost).last_error or "")
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # on the other nobody reads what somebody has locked
+def test_a_queue_whose_head_others_have_locked_is_not_empty(repository: OutreachRepository, dsn: str) -> None:
+    other = OutreachRepository(dsn)
+    with ExitStack() as held, facade(repository, pause=lambda _: held.close()) as (orchestrator, _):
+        list(orchestrator.create_campaigns(TENANT, [item()]))
+        tx = held.enter_context(other.transaction())
+        campaigns.lock_many(tx, [(TENANT, campaign.id) for campaign in campaigns.page(tx, TENANT, 10)])
+        assert orchestrator.send_due() == {"sent": 1}
+    other.close()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_who_is_kept_from_the_queue_for_long_gives_up_for_now(repository: OutreachRepository, dsn: str) -> None:
+    other, pauses = OutreachRepository(dsn), list[float]()
+    with facade(repository, pause=pauses.append) as (orchestrator, _), other.transaction() as tx:
+        list(orchestrator.create_campaigns(TENANT, [item()]))
+        campaigns.lock_many(tx, [(TENANT, campaign.id) for campaign in campaigns.page(tx, TENANT, 10)])
+        assert orchestrator.send_due() == {}
+    other.close()
+    assert 0 < sum(pauses) < 2

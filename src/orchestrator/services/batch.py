@@ -24,6 +24,8 @@ class Claimed:
     refused: Counter[str]
     #: The tenant whose turn was the last one.
     last_tenant: str | None
+    #: Whether others were faster with all that was found due, so that more may be due behind it.
+    contested: bool = False
 
     @property
     def suppressed(self) -> int:
@@ -57,7 +59,7 @@ def claim_due(tx: Transaction, limit: int, after: str | None, missed: MissedRule
     facts.write(tx, standings)
     claims += [one for one in decided if isinstance(one, Claim)]
     words = Counter(one.status for one in decided if isinstance(one, Answer) and one.status in gates.MOVES)
-    return Claimed(claims, words, due[-1][0] if due else after)
+    return Claimed(claims, words, due[-1][0] if due else after, contested=bool(due) and not known)
 
 
 def _is_plain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -16,6 +17,8 @@ Begin = Callable[[], AbstractContextManager[Transaction]]
 
 #: Campaigns claimed in one transaction at most.
 AT_ONCE = 500
+#: Seconds to wait, each time that other workers were faster with all that was to be claimed.
+CONTESTED = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
 
 class Claiming:
@@ -26,12 +29,21 @@ class Claiming:
         pacer: The account's.
         after: The tenant whose turn was the last one.
         missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
+        pause: Waits the given seconds.
     """
 
-    def __init__(self, begin: Begin, pacer: Pacer, after: str | None, missed: MissedRule) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        pacer: Pacer,
+        after: str | None,
+        missed: MissedRule,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._begin = begin
         self._missed = missed
         self._pacer = pacer
+        self._pause = pause
         self.last_tenant = after
         #: Whether the one mail that was claimed tries if a refusal of the account is over.
         self.probing = False
@@ -43,6 +55,16 @@ class Claiming:
 
     def more(self, n: int) -> Claimed | None:
         """Claim up to `n` campaigns; None when nothing may be sent now."""
+        claimed = self._some(n)
+        for seconds in CONTESTED:
+            if claimed is None or not claimed.contested:
+                break
+            # Whoever took it for the queue's end would wait a second, or let all that is in flight run dry.
+            self._pause(seconds)
+            claimed = self._some(n)
+        return claimed
+
+    def _some(self, n: int) -> Claimed | None:
         self.probing = False
         with self._begin() as tx:
             state = self._pacer.look(tx)

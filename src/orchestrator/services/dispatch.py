@@ -143,7 +143,7 @@ class Dispatcher:
         if any(recovered):
             log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
         pacer = self._pacer_of(transport)
-        claiming = Claiming(self._begin, pacer, self._last_tenant, self._missed)
+        claiming = Claiming(self._begin, pacer, self._last_tenant, self._missed, self._pause)
         sending = Round(
             self._begin,
             transport,
