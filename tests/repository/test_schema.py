@@ -16,8 +16,7 @@ from alembic.script import ScriptDirectory
 
 from orchestrator import errors
 from orchestrator.domain.message import MessageState
-from orchestrator.repository import OutreachRepository, messages, schema, tables
-from orchestrator.repository import engine as engines
+from orchestrator.repository import OutreachRepository, connections, messages, schema, tables
 from tests import samples
 from tests.samples import facade
 
@@ -25,7 +24,7 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def test_migrations_build_exactly_the_declared_tables(dsn: str) -> None:
-    engine = engines.connect(engines.resolve(dsn))
+    engine = connections.connect(connections.resolve(dsn))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
@@ -181,7 +180,7 @@ def test_the_schema_refuses_a_second_live_attempt(repository: OutreachRepository
 
 def test_an_older_database_keeps_its_rows(empty_dsn: str) -> None:
     repository = OutreachRepository(empty_dsn)
-    engine = engines.connect(engines.resolve(empty_dsn))
+    engine = connections.connect(connections.resolve(empty_dsn))
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
     with engine.begin() as connection:

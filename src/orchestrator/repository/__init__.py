@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from orchestrator import errors, settings
 from orchestrator.clock import Clock
-from orchestrator.repository import engine, jobs, schema
+from orchestrator.repository import connections, engine, jobs, schema
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.published import Published
 
@@ -36,10 +36,10 @@ class OutreachRepository:
     def __init__(self, db_dsn: str | None = None, *, clock: Clock | None = None) -> None:
         if db_dsn is None:
             db_dsn = settings.load().dsn
-        self.url = engine.resolve(db_dsn)
+        self.url = connections.resolve(db_dsn)
         self._clock = clock
         self._is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine = engine.connect(self.url)
+        self._engine = connections.connect(self.url)
         self._dialect = engine.Dialect(self.url.get_backend_name())
         self._gate = engine.WriteGate(needed=self._is_sqlite)
         self._ready = False

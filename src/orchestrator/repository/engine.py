@@ -1,22 +1,16 @@
-"""Connections, transactions, and the few places where SQLite and PostgreSQL differ; nothing else knows which it is."""
+"""Transactions, and the few places where SQLite and PostgreSQL differ; nothing else knows which it is."""
 
 from __future__ import annotations
 
-import json
-import os
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-import psycopg
 import sqlalchemy as sa
-from psycopg.types.string import TextLoader
-from sqlalchemy import event, exc
+from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
 from orchestrator import errors
@@ -25,14 +19,6 @@ from orchestrator.repository.bulk import Bulk
 from orchestrator.repository.published import Published
 
 Query = TypeVar("Query", bound=sa.Select[*tuple[Any, ...]])
-
-# Who stands still in the middle of a transaction, on a host that vanished perhaps, must not keep its locks from all
-# others: no transaction of ours waits for anything but the database. What an operator has set for this stays.
-_IDLE = "idle_in_transaction_session_timeout"
-_FORSAKE = f"SELECT set_config('{_IDLE}', '60s', false) WHERE current_setting('{_IDLE}') = '0'"
-
-#: How long a writer waits for its turn before giving up, in seconds.
-BUSY_TIMEOUT = 30
 
 
 def by_tenant(keys: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
@@ -44,116 +30,6 @@ def by_tenant(keys: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
     for tenant_id, key in keys:
         grouped.setdefault(tenant_id, set()).add(key)
     return [(tenant_id, sorted(grouped[tenant_id])) for tenant_id in sorted(grouped)]
-
-
-def embedded_path() -> Path:
-    """Return the embedded database's place: ``$XDG_DATA_HOME/outreach/outreach.db`` (default ``~/.local/share``)."""
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "outreach" / "outreach.db"
-
-
-def resolve(dsn: str | None) -> sa.URL:
-    """Return the SQLAlchemy address for `dsn`; None means the embedded file.
-
-    Raises:
-        ConfigurationError: Neither a SQLite nor a PostgreSQL address.
-    """
-    if not dsn:
-        return sa.URL.create("sqlite", database=str(embedded_path()))
-    try:
-        url = sa.make_url(dsn)
-    except exc.ArgumentError:
-        raise errors.ConfigurationError(
-            "DB_DSN is not a database address.", fix="Use postgresql://user:password@host/name or sqlite:///file.db."
-        ) from None
-    backend = url.get_backend_name()
-    if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    if backend == "sqlite":
-        return url.set(drivername="sqlite")
-    raise errors.ConfigurationError(
-        f"DB_DSN names {backend}, which is not supported.", fix="Use a postgresql:// or a sqlite:/// address."
-    )
-
-
-def _dumps(value: Any) -> str:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        return json.dumps(value)  # integers beyond 64 bits
-
-
-def connect(url: sa.URL) -> sa.Engine:
-    """Return an engine for `url`; nothing is connected yet."""
-    codec = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
-    if url.get_backend_name() == "postgresql":
-        engine = sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **codec)
-        event.listen(engine, "connect", _prepare_postgresql)
-        return engine
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT}}
-    if is_memory(url):
-        # One connection for everybody: each new one would be an empty database of its own.
-        options |= {"poolclass": sa.pool.QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": BUSY_TIMEOUT}
-    engine = sa.create_engine(url, **codec, **options)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    if not is_memory(url):
-        _follow_file(engine, str(url.database))
-    return engine
-
-
-def is_memory(url: sa.URL) -> bool:
-    """Tell whether `url` names a SQLite database that lives in memory only."""
-    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
-
-
-def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
-    # Ids are texts with us. Making a UUID of each, to take its text again, costs more than reading the row.
-    connection.adapters.register_loader("uuid", TextLoader)
-    connection.execute(_FORSAKE)
-    connection.commit()
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # The driver must not open transactions by itself: it would do so too late, and deferred.
-    connection.isolation_level = None
-    # synchronous=FULL: with NORMAL a power cut can take back commits, and with them the ledger's word that a mail was
-    # handed over, or an event that SendGrid was told is stored.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT * 1000}"):
-        connection.execute(f"PRAGMA {pragma}").close()
-
-
-def _follow_file(engine: sa.Engine, path: str) -> None:
-    """Give up connections whose file was replaced, for example by a restored backup.
-
-    Such a file stays writable through its old handle although no name leads to it any more: what is committed there,
-    and acknowledged to a webhook's sender, nobody would ever see again.
-    """
-
-    def remember(_connection: sqlite3.Connection, record: sa.pool.ConnectionPoolEntry) -> None:
-        record.info["file"] = _file_identity(path)
-
-    def compare(_connection: Any, record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
-        if record.info["file"] != _file_identity(path):
-            raise exc.InvalidatePoolError("the database file was replaced")
-
-    event.listen(engine, "connect", remember)
-    event.listen(engine, "checkout", compare)
-
-
-def _file_identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A deferred transaction that reads and then writes can lose another one's update; taking the write lock first
-    # cannot. SQLAlchemy's own isolation_level="IMMEDIATE" was measured not to do this.
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 class Dialect:

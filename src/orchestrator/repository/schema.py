@@ -10,8 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from orchestrator import errors
-from orchestrator.repository import engine as engines
-from orchestrator.repository import jobs
+from orchestrator.repository import connections, jobs
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The revision this version of the code needs; a test compares it with the newest migration.
@@ -23,7 +22,7 @@ ADVISORY_LOCK = 0x0_07E_AC4
 def current(engine: sa.Engine) -> str | None:
     """Return the revision `engine`'s database is at, or None when it has no schema."""
     url = engine.url
-    if url.get_backend_name() == "sqlite" and not engines.is_memory(url) and not Path(str(url.database)).exists():
+    if url.get_backend_name() == "sqlite" and not connections.is_memory(url) and not Path(str(url.database)).exists():
         return None  # looking must not make a file
     with engine.connect() as connection:
         connection = connection.execution_options(reading=True)
@@ -38,7 +37,7 @@ def upgrade(engine: sa.Engine, url: sa.URL) -> str:
     Raises:
         SchemaOutOfDate: The database is at a revision this version does not know.
     """
-    if url.get_backend_name() == "sqlite" and not engines.is_memory(url):
+    if url.get_backend_name() == "sqlite" and not connections.is_memory(url):
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     with _alone(engine, url):
         _upgrade(engine, current(engine))
@@ -78,7 +77,7 @@ def _alone(engine: sa.Engine, url: sa.URL) -> Iterator[None]:
                 yield
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(ADVISORY_LOCK)))
-    elif engines.is_memory(url):
+    elif connections.is_memory(url):
         yield
     else:
         with open(f"{url.database}.upgrade-lock", "w") as lock:
