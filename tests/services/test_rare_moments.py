@@ -243,3 +243,28 @@ def test_who_is_kept_from_the_queue_for_long_gives_up_for_now(repository: Outrea
         assert orchestrator.send_due() == {}
     other.close()
     assert 0 < sum(pauses) < 2
+
+
+def test_failed_mail_to_the_suppressed_hides_no_other_from_a_retry(repository: OutreachRepository) -> None:
+    refused = Rejected("SendGrid answered 400")
+    with facade(repository, lambda _: refused) as (orchestrator, _):
+        owners = ["other@owners.test", *(f"gone{n}@owners.test" for n in range(3))]
+        made = [each.campaign for each in orchestrator.create_campaigns(TENANT, map(item, owners))]
+        assert orchestrator.send_due() == {"failed": 4}
+        for campaign in made[1:]:
+            assert campaign is not None
+            spam = {"event": "dropped", "reason": "Bounced Address", "campaign_id": campaign.id, "tenant_id": TENANT}
+            assert (orchestrator.handle_webhook(spam) or {})["status"] == "failed"
+        assert orchestrator.retry_failed(TENANT, 2) == 1
+        assert orchestrator.get_statistics(TENANT) == {OutreachStatus.FAILED: 3, OutreachStatus.SCHEDULED: 1}
+
+
+def test_releasing_an_import_does_not_claim_to_have_released_what_is_in_doubt(dsn: str) -> None:
+    with world(dsn) as w:
+        (made,) = w.orchestrator.create_campaigns(TENANT, [item("lost@owners.test", batch="spring")])
+        w.orchestrator.send_due()
+        w.clock.advance(timedelta(hours=26))
+        assert w.reconcile() == {"held": 1}
+        assert w.orchestrator.operations.release_batch(TENANT, "spring") == {"unchanged": 1}
+        assert made.campaign is not None
+        assert w.look(made.campaign).hold_reason is not None

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction, by_tenant
+from orchestrator.repository.tables import addresses as people
 from orchestrator.repository.tables import campaigns as table
 from orchestrator.repository.tables import tenants as decided
 
@@ -167,6 +168,17 @@ def by_property(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) ->
 def with_status(tx: Transaction, tenant_id: str, status: OutreachStatus, limit: int) -> list[OutreachCampaign]:
     """Return up to `limit` campaigns of the tenant that have `status`, newest first."""
     query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.status == status)
+    return [_campaign(row) for row in tx.execute(query.order_by(table.c.id.desc()).limit(limit))]
+
+
+def failed(tx: Transaction, tenant_id: str, limit: int) -> list[OutreachCampaign]:
+    """Return up to `limit` failed campaigns of the tenant whose address may still be written to, newest first."""
+    suppressed = sa.exists().where(
+        people.c.tenant_id == table.c.tenant_id,
+        people.c.address_key == table.c.owner_address_key,
+        people.c.suppressed_at.is_not(None),
+    )
+    query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.status == OutreachStatus.FAILED, ~suppressed)
     return [_campaign(row) for row in tx.execute(query.order_by(table.c.id.desc()).limit(limit))]
 
 

@@ -46,7 +46,7 @@ def release(begin: Begin, tenant_id: str, batch: str) -> Counter[str]:
     def act(tx: Transaction, standings: Standings, key: Key) -> str:
         campaign = standings.campaign(key)
         holds.release(standings, key, commands.due_at(tx, campaign.scheduled_at))
-        return "unchanged" if campaign.hold_reason is None else "released"
+        return "unchanged" if standings.campaign(key).hold_reason == campaign.hold_reason else "released"
 
     return _each(begin, tenant_id, batch, ALLOWED[Command.RELEASE], act)
 

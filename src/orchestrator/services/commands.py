@@ -110,7 +110,7 @@ def release(begin: Begin, key: Key) -> OutreachCampaign:
 def retry_failed(begin: Begin, tenant_id: str, limit: int) -> int:
     """Make up to `limit` failed campaigns of the tenant due again; returns how many. Suppressed addresses stay."""
     with begin() as tx:
-        failed = campaigns.with_status(tx, tenant_id, OutreachStatus.FAILED, limit)
+        failed = campaigns.failed(tx, tenant_id, limit)
         keys = sorted((c.tenant_id, c.id) for c in failed)
         addresses.lock(tx, {(c.tenant_id, c.owner_address_key) for c in failed})
         known = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in failed})
