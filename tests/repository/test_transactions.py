@@ -194,3 +194,20 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     with pytest.raises(errors.DatabaseUnusable, match="not a database"), repository.transaction():
         pass
     repository.close()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_server_that_vanished_is_not_waited_for_for_hours(dsn: str) -> None:
+    known = {}
+    for address in (dsn, f"{dsn}&keepalives_idle=7"):
+        repository = OutreachRepository(address)
+        with repository.reading() as tx:
+            known[address] = tx.driver_connection.info.get_parameters()
+        jobs_address = repository.jobs_address()
+        assert jobs_address is not None
+        assert "tcp_user_timeout=60000" in jobs_address
+        repository.close()
+    ours, theirs = known.values()
+    assert int(ours["keepalives_idle"]) + int(ours["keepalives_interval"]) * int(ours["keepalives_count"]) <= 90
+    assert int(ours["connect_timeout"]) <= 30
+    assert theirs["keepalives_idle"] == "7"

@@ -28,6 +28,17 @@ BUSY_TIMEOUT = 30
 PLANS_LAST = 1.0
 
 
+#: How long PostgreSQL's host may be silent: libpq's own patience with one that vanished is two hours, in which every
+#: thread that waits for it stands still. What the address says about it stays.
+_PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+
+
 def embedded_path() -> Path:
     """Return the embedded database's place: ``$XDG_DATA_HOME/outreach/outreach.db`` (default ``~/.local/share``)."""
     base = os.environ.get("XDG_DATA_HOME")
@@ -69,6 +80,7 @@ def connect(url: sa.URL) -> sa.Engine:
     """Return an engine for `url`; nothing is connected yet."""
     codec = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "postgresql":
+        url = url.update_query_dict({name: value for name, value in _PATIENCE.items() if name not in url.query})
         engine = sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **codec)
         event.listen(engine, "connect", _prepare_postgresql)
         _plan_anew(engine)
