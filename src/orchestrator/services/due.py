@@ -33,7 +33,7 @@ Begin = Callable[[], AbstractContextManager[Transaction]]
 Compose = Callable[[Claim], OutgoingMail | None]
 
 #: Mails composed in one go, and handed over in one transaction at most: what leaves in about a tenth of a second.
-WINDOW = 50
+WINDOW = 100
 #: Composed windows that wait to be handed over.
 AHEAD = 3
 #: Seconds for which mails that are claimed wait when SendGrid asks for a pause; for a longer one they go back.
@@ -216,7 +216,7 @@ class Round:
         if self._flow.stopping:
             return []
         limit = self._posting.limit
-        size = min(WINDOW, max(limit // 4, min(limit, 8)), self._pacer.window or WINDOW)
+        size = min(WINDOW, max(limit // 2, min(limit, 8)), self._pacer.window or WINDOW)
         window: list[Ready] = []
         while self._next and len(window) < size:
             ready = self._next.popleft()
@@ -262,7 +262,7 @@ class Round:
     async def _turn_of(self, size: int) -> Sequence[Slot | None] | None:
         """Wait until `size` mails may be handed over; return their slots, or None when that is too far away."""
         await self._flow.until(
-            lambda: self._posting.in_flight + size <= self._posting.limit or not self._posting.in_flight,
+            lambda: self._posting.has_room(size),
             lambda: self._settling.unwritten < MOST_UNWRITTEN,
         )
         while (hold := self._pacer.holding()) and not self._flow.stopping:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,10 @@ from orchestrator.services.turns import Turns
 from orchestrator.transports.base import Transport
 
 log = structlog.get_logger(__name__)
+
+
+#: So many mails on their way are many: what is handed over too early when SendGrid asks for a pause is a small part.
+MANY = 100
 
 
 class Ready(NamedTuple):
@@ -62,14 +67,24 @@ class Posting:
         self._flow = flow
         self._room = InFlight(concurrency)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._flying = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._refused = False
         #: Whether what is posted tries if a refusal of the account is over.
         self.probing = False
 
     @property
     def in_flight(self) -> int:
-        """How many mails are on their way, or wait for their slot."""
+        """How many mails are on their way, or wait for room or for their slot."""
         return len(self._tasks)
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether `size` mails may be handed over.
+
+        Where many are on their way, one window may wait for room, so that it is filled as soon as there is some.
+        """
+        free = self._room.limit - len(self._tasks)
+        return free >= (0 if self._room.limit >= MANY else size) or not self._tasks
 
     @property
     def limit(self) -> int:
@@ -92,12 +107,29 @@ class Posting:
 
     async def _post(self, ready: Ready, slot: Slot | None, latest: float) -> None:
         outcome: Outcome
+        await self._enter()
         try:
             outcome = await self._leave(ready.mail, slot, latest)
         except Exception as error:  # a transport's defect: nobody knows how far it came
             outcome = Unknown(f"the transport failed: {type(error).__name__}: {error}")
+        finally:
+            self._make_room()
         delay = self._pacer.return_after(outcome) if isinstance(outcome, NotSent) else None
         self._settling.put(Settled(ready.claimed, outcome, delay))
+
+    async def _enter(self) -> None:
+        """Wait until there is room for one more, in the order of asking."""
+        if self._flying < self._room.limit and not self._waiting:
+            self._flying += 1
+            return
+        self._waiting.append(turn := asyncio.get_running_loop().create_future())
+        await turn
+
+    def _make_room(self) -> None:
+        self._flying -= 1
+        while self._waiting and self._flying < self._room.limit:
+            self._flying += 1
+            self._waiting.popleft().set_result(None)
 
     async def _leave(self, mail: OutgoingMail, slot: Slot | None, latest: float) -> Outcome:
         if not await self._turns.wait(slot, latest):
