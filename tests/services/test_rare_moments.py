@@ -268,3 +268,35 @@ def test_releasing_an_import_does_not_claim_to_have_released_what_is_in_doubt(ds
         assert w.orchestrator.operations.release_batch(TENANT, "spring") == {"unchanged": 1}
         assert made.campaign is not None
         assert w.look(made.campaign).hold_reason is not None
+
+
+def test_whoever_asks_why_hears_of_a_pause_that_sendgrid_asked_for(
+    timed: OutreachRepository, clock: ManualClock
+) -> None:
+    with facade(timed, clock=clock) as (orchestrator, transport):
+        campaign = orchestrator.create_campaign(TENANT, property_record(), SCORE, MEMO_URL)
+        with timed.transaction() as tx:
+            accounts.hold_off(tx, transport.account, tx.now() + timedelta(hours=1))
+        said = {verdict.gate: verdict for verdict in orchestrator.operations.why(campaign.id, TENANT)}
+        assert not said["account"].open
+        assert "2026-01-05 16:00:00 UTC" in said["account"].words
+        clock.advance(timedelta(hours=1))
+        assert all(verdict.open for verdict in orchestrator.operations.why(campaign.id, TENANT))
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])  # the other lets nobody write meanwhile
+def test_a_pause_that_comes_during_the_hand_over_is_obeyed(repository: OutreachRepository) -> None:
+    with facade(repository) as (orchestrator, transport):
+        campaign = orchestrator.create_campaign(TENANT, property_record(), SCORE, MEMO_URL)
+
+        def pause_now(step: str) -> None:
+            if step == "handing":  # which may have waited long for the owner's lock
+                orchestrator.operations.pause("stop everything")
+
+        orchestrator.services.dispatcher._reached = pause_now
+        with pytest.raises(errors.AccountPaused):
+            orchestrator.send_campaign(campaign.id, TENANT)
+        assert transport.sent == []
+        orchestrator.services.dispatcher._reached = lambda _: None
+        orchestrator.operations.resume()
+        assert orchestrator.send_due() == {"sent": 1}

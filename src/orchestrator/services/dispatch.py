@@ -228,9 +228,12 @@ class Dispatcher:
         latest = self._monotonic() + LATEST_START
         try:
             with self._begin() as tx:
-                pacer.require_open(tx, mail.tenant_id)  # somebody may have paused it since, or between two tries
                 refusal = ledger.hand(tx, claimed, mail, transport.account)
                 self._reached("handing")
+                if (
+                    refusal is None
+                ):  # asked last: somebody may have paused it since, between two tries or while we waited
+                    pacer.require_open(tx, mail.tenant_id)
         except errors.AccountPaused as pause:
             with self._begin() as tx:
                 settle.give_back(tx, claimed, str(pause))

@@ -39,7 +39,14 @@ def explain(read: Read, key: Key, account: str, usual: MissedRule) -> list[Verdi
             missed=gates.rule_of(tenant, usual),
             address=addresses.get_many(tx, [address]).get(address),
             tenant=tenant,
-            account_pause=accounts.get(tx, account).pause_reason,
+            account_pause=_pause(tx, account),
             attempts=messages.of_campaigns(tx, [key])[key],
         )
     return gates.explain(situation)
+
+
+def _pause(tx: Transaction, account: str) -> str | None:
+    known = accounts.get(tx, account)
+    if known.pause_reason is None and known.not_before is not None and known.not_before > tx.now():
+        return f"SendGrid asked for nothing before {known.not_before:%Y-%m-%d %H:%M:%S} UTC"
+    return known.pause_reason
