@@ -17,9 +17,10 @@ import structlog
 
 from orchestrator.domain.message import OutgoingMail
 from orchestrator.repository import Transaction
-from orchestrator.services import batch, ledger
+from orchestrator.services import ledger
 from orchestrator.services.claiming import Claiming
 from orchestrator.services.flow import Flow
+from orchestrator.services.handing import PAUSED, hand_over
 from orchestrator.services.ledger import Claim
 from orchestrator.services.pacing import Pacer, Slot
 from orchestrator.services.posting import Posting, Ready
@@ -43,7 +44,6 @@ OLDEST = ledger.LEASE.total_seconds() / 3
 #: Seconds after `hand` began within which the POST must begin, or it does not: a process that was stopped in between
 #: must not send under a lease that others may think dead. Half a lease leaves the transport's time-out its room.
 LATEST_START = ledger.LEASE.total_seconds() / 2
-PAUSED = ledger.Answer("paused")
 
 
 class Round:
@@ -75,7 +75,6 @@ class Round:
         stop: Callable[[], bool] | None = None,
     ) -> None:
         self._begin = begin
-        self._transport = transport
         self._compose = compose
         self._pacer = pacer
         self._monotonic = monotonic
@@ -276,16 +275,8 @@ class Round:
 
     def _hand_over(self, window: Sequence[Ready]) -> dict[str, ledger.Answer] | None:
         """Mark a window as given to the network; None: the account may not send any more."""
-        with self._begin() as tx:
-            tenants = {ready.mail.tenant_id for ready in window}
-            closed = self._pacer.closed_to(tx, tenants, probing=self._posting.probing)
-            if closed is None:
-                return None
-            open_ = [(ready.claimed, ready.mail) for ready in window if ready.mail.tenant_id not in closed]
-            refused = batch.hand(tx, open_, self._transport.account) if open_ else {}
-            self._reached("handing")
-        self._reached("handed")
-        return refused | {ready.mail.message_id: PAUSED for ready in window if ready.mail.tenant_id in closed}
+        mails = [(ready.claimed, ready.mail) for ready in window]
+        return hand_over(self._begin, self._pacer, mails, self._reached, probing=self._posting.probing)
 
     def _is_running_out(self, few: int) -> bool:
         return self._ahead <= few
