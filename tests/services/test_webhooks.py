@@ -343,3 +343,18 @@ def test_what_a_publisher_refused_keeps_its_place_in_front(
     first, second = Moody(1), Moody(99)
     assert (orchestrator.relay_events(first), orchestrator.relay_events(second)) == (1, 1)
     assert first.published + second.published == ["event.outreach.scheduled", "event.outreach.sent"]
+
+
+def test_events_with_and_without_an_attempt_come_in_one_batch(
+    orchestrator: OutreachOrchestrator, campaign: OutreachCampaign
+) -> None:
+    unsent = orchestrator.create_campaign(TENANT, property_record("other@owners.test"), SCORE, MEMO_URL)
+    batch = [
+        event(one, word, after=60 + n)
+        for n in range(40)
+        for one, word in ((campaign, "open"), (unsent, "group_resubscribe"))
+    ]
+    results = orchestrator.handle_webhook(batch)
+    assert [result["status"] for result in results] == ["opened", "scheduled"] * 40
+    assert {e.message_id for e in orchestrator.get_events(unsent.id, TENANT)} == {None}
+    assert len(orchestrator.get_events(unsent.id, TENANT)) == 41

@@ -88,7 +88,7 @@ def copy_text(table: sa.Table, given: Columns) -> tuple[list[str], str]:
             encode = _copy_encoder(table, name)
             names.append(name)
             texts = values if encode is None else list(map(encode, values))
-            columns.append(texts if isinstance(table.c[name].type, sa.Uuid) else _escaped(texts))
+            columns.append(_escaped(texts))
     return names, "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
 
 
