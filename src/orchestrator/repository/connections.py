@@ -24,7 +24,7 @@ _FORSAKE = f"SELECT set_config('{_IDLE}', '60s', false) WHERE current_setting('{
 
 #: How long a writer waits for its turn before giving up, in seconds.
 BUSY_TIMEOUT = 30
-#: Seconds for which PostgreSQL keeps plans.
+#: Seconds for which PostgreSQL keeps plans, and a connection is taken for alive.
 PLANS_LAST = 1.0
 
 
@@ -81,9 +81,9 @@ def connect(url: sa.URL) -> sa.Engine:
     codec = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "postgresql":
         url = url.update_query_dict({name: value for name, value in _PATIENCE.items() if name not in url.query})
-        engine = sa.create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, **codec)
+        engine = sa.create_engine(url, pool_size=20, max_overflow=40, **codec)
         event.listen(engine, "connect", _prepare_postgresql)
-        _plan_anew(engine)
+        _ask_anew(engine)
         return engine
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT}}
     if is_memory(url):
@@ -102,24 +102,28 @@ def is_memory(url: sa.URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
-def _plan_anew(engine: sa.Engine) -> None:
-    """Let PostgreSQL make its plans again once in a while.
+def _ask_anew(engine: sa.Engine) -> None:
+    """See once in a while that a connection is alive, and let PostgreSQL make its plans again.
 
     It keeps the plan of a statement it was asked for a few times, until somebody analyzes the table. Those of an empty
     table read it whole, which is right then; a worker that fills it within a minute would be slowed down by every row.
+    SQLAlchemy's own look at the connection (``pool_pre_ping``) costs a round trip for each transaction.
     """
 
     def made(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
-        record.info["plans"] = time.monotonic()
+        record.info["asked"] = time.monotonic()
 
-    def forget(connection: psycopg.Connection[Any], record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
-        if time.monotonic() - record.info["plans"] > PLANS_LAST:
-            connection.execute("DISCARD PLANS")
-            connection.commit()
-            record.info["plans"] = time.monotonic()
+    def ask(connection: psycopg.Connection[Any], record: sa.pool.ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info["asked"] > PLANS_LAST:
+            try:
+                connection.execute("DISCARD PLANS")
+                connection.commit()
+            except psycopg.OperationalError as error:
+                raise exc.DisconnectionError(str(error)) from error  # the pool opens another one in its place
+            record.info["asked"] = time.monotonic()
 
     event.listen(engine, "connect", made)
-    event.listen(engine, "checkout", forget)
+    event.listen(engine, "checkout", ask)
 
 
 def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
