@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,3 +212,37 @@ def test_a_server_that_vanished_is_not_waited_for_for_hours(dsn: str) -> None:
     assert int(ours["keepalives_idle"]) + int(ours["keepalives_interval"]) * int(ours["keepalives_count"]) <= 90
     assert int(ours["connect_timeout"]) <= 30
     assert theirs["keepalives_idle"] == "7"
+
+
+def test_both_ways_to_lock_addresses_wait_in_one_order(repository: OutreachRepository) -> None:
+    """Every other address is there already; the rest are made by whoever comes first."""
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    known = [(samples.TENANT, f"owner-{n:03}@owners.test") for n in range(0, 60, 2)]
+    names = [(samples.TENANT, f"owner-{n:03}@owners.test") for n in range(60)]
+    with repository.transaction() as tx:
+        addresses.lock(tx, known)
+    failures: list[Exception] = []
+
+    def work(seed: int) -> None:
+        draw = random.Random(seed)
+        for turn in range(25):
+            mine = draw.sample(names, 20) + [(samples.TENANT, f"new-{turn:02}-{n}@owners.test") for n in range(10)]
+            try:
+                with repository.transaction() as tx:
+                    if seed % 2:
+                        addresses.lock(tx, mine)
+                    else:
+                        addresses.lock_to_write(tx, mine, moment)
+            except errors.OrchestratorError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with repository.reading() as tx:
+        found = addresses.get_many(tx, known)
+    assert {a.last_handed_at for a in found.values()} <= {None, moment}
+    assert moment in {a.last_handed_at for a in found.values()}

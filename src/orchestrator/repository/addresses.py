@@ -45,19 +45,24 @@ _NEW_ADDRESSES = {
     True: """
         SELECT tenant_id, address_key, CAST(:now AS timestamptz), 0
         FROM json_to_recordset(CAST(:keys AS json)) AS r(tenant_id uuid, address_key text)
-        ORDER BY tenant_id, address_key""",
+        ORDER BY tenant_id, address_key COLLATE "C"
+        """,
     False: """
         SELECT value->>'tenant_id', value->>'address_key', :now, 0 FROM json_each(:keys) WHERE true""",
 }
-_LOCK_TO_WRITE = {
+# Rows that are there and rows that are not are locked in one go and one order: those who did the one after the other
+# could wait in a circle with those who do not.
+_LOCK = {
     is_postgresql: f"""
         INSERT INTO addresses (tenant_id, address_key, last_handed_at, soft_bounces) {source}
-        ON CONFLICT (tenant_id, address_key) DO UPDATE SET last_handed_at = CASE
-            WHEN addresses.suppressed_at IS NULL AND addresses.hold_reason IS NULL THEN excluded.last_handed_at
-            ELSE addresses.last_handed_at END
-        RETURNING CAST(tenant_id AS text), address_key, suppression_reason, hold_reason"""
+        ON CONFLICT (tenant_id, address_key) DO UPDATE SET"""
     for is_postgresql, source in _NEW_ADDRESSES.items()
 }
+_AND_NO_MORE = " address_key = excluded.address_key"
+_AND_NOTE = """
+            last_handed_at = CASE WHEN addresses.suppressed_at IS NULL AND addresses.hold_reason IS NULL
+                THEN excluded.last_handed_at ELSE addresses.last_handed_at END
+        RETURNING CAST(tenant_id AS text), address_key, suppression_reason, hold_reason"""
 
 
 def _address(row: sa.Row[Any]) -> Address:
@@ -73,15 +78,16 @@ def lock(tx: Transaction, keys: Iterable[AddressKey]) -> None:
     Read the gates in a *following* statement (`get_many`): on PostgreSQL a statement that waited for a lock keeps its
     old view of all other rows, so a gate read together with the lock can be out of date.
     """
-    ordered = sorted(set(keys))
-    if not ordered:
-        return
-    rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in ordered]
-    tx.bulk.insert_missing(table, rows)
-    for tenant_id, names in by_tenant(ordered):
-        among = tx.dialect.among(table.c.address_key, names)
-        query = sa.select(table.c.address_key).where(table.c.tenant_id == tenant_id, among)
-        tx.execute(tx.dialect.locking(query.order_by(table.c.address_key))).all()
+    wanted = set(keys)
+    if wanted:
+        _lock(tx, wanted, None, _AND_NO_MORE)
+
+
+def _lock(tx: Transaction, keys: Iterable[AddressKey], at: datetime | None, ending: str) -> sa.CursorResult[*tuple[Any, ...]]:
+    rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in sorted(keys)]
+    statement = sa.text(_LOCK[tx.dialect.is_postgresql] + ending)
+    moment = sa.bindparam("now", at, table.c.last_handed_at.type)
+    return tx.execute(statement.bindparams(moment), {"keys": orjson.dumps(rows).decode()})
 
 
 def get_many(tx: Transaction, keys: Iterable[AddressKey]) -> dict[AddressKey, Address]:
@@ -100,10 +106,7 @@ def lock_to_write(tx: Transaction, keys: Iterable[AddressKey], now: datetime) ->
     Where nothing is, ``last_handed_at`` becomes `now`. One statement does all three, and is no exception to the rule
     that gates are read after the lock: what it returns are the locked rows themselves, as they are once they are ours.
     """
-    rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in sorted(set(keys))]
-    moment = sa.bindparam("now", now, table.c.last_handed_at.type)
-    statement = sa.text(_LOCK_TO_WRITE[tx.dialect.is_postgresql]).bindparams(moment)
-    found = tx.execute(statement, {"keys": orjson.dumps(rows).decode()})
+    found = _lock(tx, set(keys), now, _AND_NOTE)
     return {(tenant_id, key): Gate(suppression, hold) for tenant_id, key, suppression, hold in found}
 
 
