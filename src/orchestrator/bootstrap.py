@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import structlog
 
 from orchestrator import errors, rendering
-from orchestrator.clock import Clock, SystemClock
+from orchestrator.clock import Clock, SystemClock, elapsed
 from orchestrator.domain.schedule import MissedRule
 from orchestrator.publishers.base import Publisher
 from orchestrator.publishers.log import LogPublisher
@@ -41,7 +41,7 @@ class Parts:
     clock: Clock | None = None
     pause: Callable[[float], object] = time.sleep
     #: Seconds by a clock that is never set.
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = elapsed
     #: Called with the name of each step of sending; for those who prove what a crash at that step leaves behind.
     reached: Callable[[str], object] = lambda _: None
     #: Longest silence of the webhook endpoint that is none, for a clock that runs faster than the machine.

@@ -7,6 +7,7 @@ stop, move or scale time, and ids are made by `new_id`, so that they sort by the
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -48,6 +49,18 @@ class ManualClock:
         with self._lock:
             self._now += by
             return self._now
+
+
+#: Goes on while the host is suspended, unlike `time.monotonic` (man 2 clock_gettime); Linux has it.
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def elapsed() -> float:
+    """Return seconds by a clock that is never set, and that a suspended host does not stop where the system can tell.
+
+    A worker that wakes up on another day must see that its leases have ended.
+    """
+    return time.monotonic() if _BOOTTIME is None else time.clock_gettime(_BOOTTIME)
 
 
 def new_id() -> str:
