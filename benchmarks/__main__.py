@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment.isolate()
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda number, _: sys.exit(128 + number))  # so that servers and files are cleaned up
-    options = Options(n=asked.n, repeat=asked.repeat, concurrency=asked.concurrency, profile=asked.profile)
+    options = Options(
+        n=asked.n, repeat=asked.repeat, concurrency=asked.concurrency, profile=asked.profile, case=asked.case
+    )
     names = [*STORED, *BARE] if asked.name == "all" else [asked.name]
     kinds = stores.KINDS if asked.database == "both" else (asked.database,)
     needed = kinds if any(name in STORED | LONG for name in names) else ()
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=[*stores.KINDS, "both"], default="both")
     parser.add_argument("--repeat", type=_positive, default=3, help="runs of each case; the median counts (default 3)")
     parser.add_argument("--concurrency", type=_positive, default=200, help="mails in flight in send (default 200)")
+    parser.add_argument("--case", default="", help="only cases of `whole` whose name holds this text")
     parser.add_argument("--profile", action="store_true", help="print where this process spends its time, on stderr")
     return parser
 

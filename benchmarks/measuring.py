@@ -31,6 +31,8 @@ class Options:
     repeat: int = 3
     concurrency: int = 50
     profile: bool = False
+    #: Only cases whose name holds this text, where a bench has many.
+    case: str = ""
 
     def size(self, default: int) -> int:
         return self.n or default
