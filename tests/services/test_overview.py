@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Outcome, OutgoingMail, Unknown
 from orchestrator.publishers.memory import MemoryPublisher
-from orchestrator.repository import OutreachRepository, tables
+from orchestrator.repository import OutreachRepository, accounts, tables
 from orchestrator.services import maintenance
+from orchestrator.services.doctor import Level
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -79,6 +80,26 @@ def test_held_campaigns_and_pauses_are_told_with_their_reason(clocked: OutreachR
     assert [(p.what, p.kind, p.reason, p.since) for p in status.paused] == [
         ("account a1", "refused", "HTTP 401", manual_clock.now())
     ]
+
+
+def test_an_account_that_was_asked_to_wait_is_told_until_it_may_go_on(
+    clocked: OutreachRepository, manual_clock: ManualClock
+):
+    until = manual_clock.now() + HOUR
+    with facade(clocked) as (orchestrator, _):
+        with clocked.transaction() as tx:
+            accounts.hold_off(tx, "a1", until)
+            accounts.pause(tx, accounts.EVERY, accounts.PauseKind.OPERATOR, "look at it")
+        status, found = orchestrator.operations.status(), orchestrator.operations.doctor()
+        assert [(h.what, h.until) for h in status.held_off] == [("account a1", until)]
+        assert [p.what for p in status.paused] == ["every account"]
+        told = {finding.name: (finding.level, finding.detail) for finding in found.findings}
+        shown = f"held off: SendGrid asked for nothing before {until:%Y-%m-%dT%H:%M:%S}Z"
+        assert told["account a1"] == (Level.NOTE, shown)
+        assert told["every account"][0] is Level.NOTE
+        manual_clock.advance(HOUR)
+        assert orchestrator.operations.status().held_off == []
+        assert "account a1" not in {finding.name for finding in orchestrator.operations.doctor().findings}
 
 
 def test_a_process_is_alive_until_nobody_has_seen_it_for_fifteen_seconds(

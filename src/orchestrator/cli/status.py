@@ -28,10 +28,11 @@ def show(output: Output) -> None:
         (q.tenant_id, _counted(q.due, status), q.scheduled, f"{q.waiting:.0f} s", q.next_send_at) for q in status.queues
     )
     output.rows("What waits to be sent", ("tenant", "due", "scheduled", "waiting", "next_send_at"), queues)
-    if status.paused:
+    silent: list[tuple[object, ...]] = [(p.what, p.kind, p.reason, p.since, None) for p in status.paused]
+    silent += [(h.what, "sendgrid", "asked for a wait (429 or 503)", None, h.until) for h in status.held_off]
+    if silent:
         output.write("")
-        paused = ((p.what, p.kind, p.reason, p.since) for p in status.paused)
-        output.rows("What does not send", ("what", "by", "reason", "since"), paused)
+        output.rows("What does not send", ("what", "by", "reason", "since", "until"), silent)
     output.write("")
     output.rows("What else waits", ("what", "how many"), _counts(status))
     if not any(w.alive and w.kind == "worker" for w in status.workers):

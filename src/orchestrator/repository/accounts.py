@@ -87,6 +87,18 @@ def _weaker(kind: PauseKind, other: PauseKind | None) -> bool:
     return other is not None and _STRENGTH.index(kind) < _STRENGTH.index(other)
 
 
+def spoken(account: str) -> str:
+    """Return the name of an account as people are told it."""
+    return "every account" if account == EVERY else f"account {account}"
+
+
+def holding_off(tx: Transaction) -> list[tuple[str, datetime]]:
+    """Return (account, until when) wherever SendGrid asked for nothing before a time that has not come."""
+    now = sa.literal(tx.now(), table.c.not_before.type)
+    query = sa.select(table.c.account, table.c.not_before).where(table.c.not_before > now)
+    return [tuple(row) for row in tx.execute(query.order_by(table.c.account))]
+
+
 def known(tx: Transaction) -> list[Account]:
     """Return every row, that of every account among them, by name."""
     return [_account(row) for row in tx.execute(sa.select(table).order_by(table.c.account))]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from orchestrator.repository.accounts import spoken
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import DUPLICATE, IN_DOUBT, accounts, campaigns, counters, messages, tenants
 
@@ -31,7 +32,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """An account (``*``: all) or a tenant that sends nothing."""
+    """An account, every account, or a tenant that sends nothing."""
 
     what: str
     kind: str
@@ -71,7 +72,7 @@ def pauses(tx: Transaction) -> list[Pause]:
     a, t = accounts.c, tenants.c
     stopped = sa.select(a.account, a.pause_kind, a.pause_reason, a.paused_at).where(a.paused_at.is_not(None))
     quiet = sa.select(t.tenant_id, t.pause_reason, t.paused_at).where(t.paused_at.is_not(None))
-    found = [Pause(f"account {row[0]}", *row[1:]) for row in tx.execute(stopped.order_by(a.account))]
+    found = [Pause(spoken(row[0]), *row[1:]) for row in tx.execute(stopped.order_by(a.account))]
     return found + [Pause(f"tenant {row[0]}", "operator", *row[1:]) for row in tx.execute(quiet.order_by(t.tenant_id))]
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from orchestrator import errors
-from orchestrator.repository import OutreachRepository, Transaction, diagnosis, endpoint, schema
+from orchestrator.repository import OutreachRepository, Transaction, accounts, diagnosis, endpoint, schema
 from orchestrator.repository.diagnosis import Doubt
 from orchestrator.services.endpoint import GAP
 
@@ -147,6 +147,10 @@ def _pauses(tx: Transaction) -> Iterator[Finding]:
     for pause in diagnosis.pauses(tx):
         level = Level.NOTE if pause.kind == "operator" else Level.PERSON
         yield Finding(pause.what, level, f"paused since {_shown(pause.since)} ({pause.kind}): {pause.reason}")
+    for name, until in accounts.holding_off(tx):
+        detail = f"held off: SendGrid asked for nothing before {_shown(until)}"
+        fix = "It goes on by itself then. Should that time be absurd: outreach resume"
+        yield Finding(accounts.spoken(name), Level.NOTE, detail, fix)
 
 
 def _shown(at: datetime) -> str:

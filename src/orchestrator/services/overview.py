@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.repository import Transaction, queues, statistics, workers
+from orchestrator.repository import Transaction, accounts, queues, statistics, workers
 from orchestrator.repository.queues import MOST
 from orchestrator.services import maintenance
 from orchestrator.services.heartbeats import SILENT_AFTER
@@ -57,6 +57,14 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOff:
+    """An account that SendGrid asked to wait, by a 429 or a 503, and until when. It goes on by itself."""
+
+    what: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How things stand. Counts that could be large end at `counted_up_to`: there may be more."""
 
@@ -64,6 +72,7 @@ class Status:
     workers: list[WorkerState]
     queues: list[Queue]
     paused: list[Paused]
+    held_off: list[HeldOff]
     in_doubt: int
     held: int
     unpublished: int
@@ -83,6 +92,7 @@ def look(read: Read) -> Status:
             workers=_workers(tx),
             queues=_queues(tx),
             paused=_paused(tx),
+            held_off=[HeldOff(accounts.spoken(name), until) for name, until in accounts.holding_off(tx)],
             in_doubt=queues.count_in_doubt(tx),
             held=queues.count_held(tx),
             unpublished=queues.count_unpublished(tx),
@@ -126,10 +136,10 @@ def _queues(tx: Transaction) -> list[Queue]:
 
 
 def _paused(tx: Transaction) -> list[Paused]:
-    accounts = [
-        Paused(f"account {name}", kind, reason, since) for name, kind, reason, since in queues.paused_accounts(tx)
+    stopped = [
+        Paused(accounts.spoken(name), kind, reason, since) for name, kind, reason, since in queues.paused_accounts(tx)
     ]
     tenants = [
         Paused(f"tenant {id_}", "operator", reason, since) for id_, reason, since in queues.paused_tenants(tx, TENANTS)
     ]
-    return accounts + tenants
+    return stopped + tenants
