@@ -125,15 +125,17 @@ class Operations:
     def hold_batch(self, tenant_id: Any, batch: str, reason: str) -> dict[str, int]:
         """Hold what has not been sent of an import; returns how many are ``held`` now or were so (``unchanged``)."""
         tenant = contracts.parse_id("tenant_id", tenant_id)
-        return dict(batch_commands.hold(self._services.begin, tenant, batch, reason))
+        return dict(batch_commands.hold(self._services.begin, tenant, _label(batch), reason))
 
     def release_batch(self, tenant_id: Any, batch: str) -> dict[str, int]:
         """End every hold in an import; returns how many were ``released`` and how many nobody held (``unchanged``)."""
-        return dict(batch_commands.release(self._services.begin, contracts.parse_id("tenant_id", tenant_id), batch))
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return dict(batch_commands.release(self._services.begin, tenant, _label(batch)))
 
     def cancel_batch(self, tenant_id: Any, batch: str) -> dict[str, int]:
         """Call off what has not been sent of an import; returns how many: ``cancelled``, or ``on_its_way`` already."""
-        return dict(batch_commands.cancel(self._services.begin, contracts.parse_id("tenant_id", tenant_id), batch))
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return dict(batch_commands.cancel(self._services.begin, tenant, _label(batch)))
 
     def tenant(self, tenant_id: Any) -> Tenant:
         """Return what was decided for a tenant as a whole: its pause, and its policy for missed schedules."""
@@ -185,6 +187,13 @@ class Operations:
     def maintain(self) -> Counter[str]:
         """Delete what is too old, such as events published a week ago; return how many rows of each table."""
         return maintenance.run(self._services.begin)
+
+
+def _label(batch: str) -> str:
+    label = contracts.parse_label("batch", batch)
+    if label is None:
+        raise errors.ValidationError("batch", "is required", fix="Name the import by the label it was given.")
+    return label
 
 
 def _reason(text: str) -> str:

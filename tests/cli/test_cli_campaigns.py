@@ -187,7 +187,7 @@ def test_a_pause_stops_sending_by_hand_and_names_the_way_back(cli: Run, database
     assert "the letterhead is wrong" in refused.err
     assert "outreach resume" in refused.err
     assert cli("resume", "--json").json == {"what": "resumed", "tenant_id": None, "changed": True}
-    assert cli("resume").out.startswith("Nothing changed")
+    assert cli("resume").out == "Nothing changed: sending was not paused.\n"
     assert cli("send", campaign).code == 0
 
 

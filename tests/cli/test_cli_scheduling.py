@@ -32,6 +32,7 @@ def test_a_campaign_is_held_asked_about_and_released(cli: Run, database: str) ->
 def test_a_campaign_is_called_off_and_then_cannot_be_held(cli: Run, sqlite_database: Path) -> None:
     (campaign,) = create(1)
     assert cli("campaign", "cancel", campaign, "--json").json["status"] == "cancelled"
+    assert "due\tclosed\tit has no time to go out at\n" in cli("why", campaign).out
     refused = cli("campaign", "hold", campaign)
     assert refused.code == 5
     assert "Cannot hold a campaign that is cancelled" in refused.words
@@ -51,6 +52,13 @@ def test_an_import_is_held_released_and_called_off(cli: Run, sqlite_database: Pa
     assert cli("batch", "release", "spring", "--json").json == {"released": 3, "unchanged": 0}
     assert cli("batch", "cancel", "spring", "--json").json == {"cancelled": 3, "on_its_way": 0}
     assert cli("batch", "hold", "spring", "--reason", "").code == 2
+
+
+def test_a_label_that_names_nothing_is_told(cli: Run, sqlite_database: Path) -> None:
+    mistyped = cli("batch", "hold", "sprung", "--reason", "wait")
+    assert (mistyped.code, mistyped.out.splitlines()[1]) == (0, "0\t0")
+    assert "nothing to change in an import labelled 'sprung'" in mistyped.words
+    assert [cli("batch", *command).code for command in (["hold", " ", "--reason", "wait"], ["cancel", ""])] == [2, 2]
 
 
 def test_a_tenants_policy_is_set_and_shown(cli: Run, sqlite_database: Path) -> None:
@@ -78,4 +86,4 @@ def test_a_copied_database_is_adopted(cli: Run, sqlite_database: Path, monkeypat
     monkeypatch.setenv("SENDGRID_FROM_EMAIL", "team@sample.test")
     assert cli("db", "adopt", "--json").json["adopted"] is True
     again = cli("db", "adopt")
-    assert "It was the one already." in again.words
+    assert "This database was the one that sends already." in again.words

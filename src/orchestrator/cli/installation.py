@@ -88,7 +88,10 @@ def adopt_database(output: Output) -> None:
         told = {"database": _address(orchestrator.repository), "adopted": adopted}
     if output.structured:
         output.document(told)
-    output.say("[green]✓[/] Mail is sent from this database now." if adopted else "It was the one already.")
+    if adopted:
+        output.say("[green]✓[/] Mail is sent from this database now.")
+    else:
+        output.say("This database was the one that sends already.")
 
 
 def _write_revision(output: Output, repository: OutreachRepository, revision: str | None) -> None:

@@ -26,6 +26,9 @@ def _tell(what: str, tenant: str | None, changed: bool, output: Output) -> None:
         output.document({"what": what, "tenant_id": tenant, "changed": changed})
         return
     whose = f"Tenant {tenant}" if tenant else "Sending"
-    output.write(
-        f"{whose} is {what}." if changed else f"Nothing changed: {whose[0].lower()}{whose[1:]} was so already."
-    )
+    if changed:
+        output.write(f"{whose} is {what}.")
+    elif what == "paused":
+        output.write(f"{whose} was paused already.")
+    else:
+        output.write(f"Nothing changed: {whose[0].lower()}{whose[1:]} was not paused.")

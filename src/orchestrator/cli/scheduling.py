@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -40,21 +41,21 @@ def hold_batch(label: str, tenant: str, reason: str, output: Output) -> None:
     """Hold an import. Raises `ValidationError`."""
     with session.opened() as orchestrator:
         counts = orchestrator.operations.hold_batch(tenant, label, reason)
-    _count(counts, ("held", "unchanged"), output)
+    _count(label, counts, ("held", "unchanged"), output)
 
 
 def release_batch(label: str, tenant: str, output: Output) -> None:
     """Release an import. Raises `ValidationError`."""
     with session.opened() as orchestrator:
         counts = orchestrator.operations.release_batch(tenant, label)
-    _count(counts, ("released", "unchanged"), output)
+    _count(label, counts, ("released", "unchanged"), output)
 
 
 def cancel_batch(label: str, tenant: str, output: Output) -> None:
     """Cancel an import. Raises `ValidationError`."""
     with session.opened() as orchestrator:
         counts = orchestrator.operations.cancel_batch(tenant, label)
-    _count(counts, ("cancelled", "on_its_way"), output)
+    _count(label, counts, ("cancelled", "on_its_way"), output)
 
 
 def show_tenant(tenant: str, output: Output) -> None:
@@ -95,12 +96,15 @@ def _write(campaign: OutreachCampaign, output: Output) -> None:
         output.rows("", _COLUMNS, [tuple(told.values())])
 
 
-def _count(counts: Mapping[str, int], words: tuple[str, ...], output: Output) -> None:
+def _count(label: str, counts: Mapping[str, int], words: tuple[str, ...], output: Output) -> None:
     told = {word: counts.get(word, 0) for word in words}
     if output.structured:
         output.document(told)
     else:
         output.rows("", tuple(told), [tuple(told.values())])
+    if not any(told.values()):
+        look = f"outreach campaign list --batch {shlex.quote(label)}"
+        output.say(f"There is nothing to change in an import labelled {label!r}. → {look}")
 
 
 def _show(decided: Tenant, output: Output) -> None:

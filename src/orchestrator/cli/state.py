@@ -22,9 +22,10 @@ def show() -> None:
         with session.opened_repository(configured) as repository:
             lines.append(f"  database   {_database(repository)}")
             if _exists(repository):
-                counts = _statistics()
+                tenant = os.environ.get("OUTREACH_TENANT") or DEFAULT_TENANT
+                counts = _statistics(tenant)
                 told = " · ".join(f"{count} {status}" for status, count in counts.items())
-                lines.append(f"  campaigns  {told or 'none yet'}")
+                lines.append(f"  campaigns  {told or f'none yet of tenant {tenant}'}")
                 if counts:
                     next_commands[:2] = ["outreach stats", "outreach serve --with-worker"]
         lines.append(f"  SendGrid   {'key is set' if configured.sendgrid_api_key else 'no SENDGRID_API_KEY'}")
@@ -45,6 +46,6 @@ def _exists(repository: OutreachRepository) -> bool:
     return repository.url.get_backend_name() != "sqlite" or Path(repository.url.database or "").is_file()
 
 
-def _statistics() -> dict[str, int]:
+def _statistics(tenant: str) -> dict[str, int]:
     with session.opened() as orchestrator:
-        return orchestrator.get_statistics(os.environ.get("OUTREACH_TENANT") or DEFAULT_TENANT)
+        return orchestrator.get_statistics(tenant)

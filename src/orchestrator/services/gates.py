@@ -210,7 +210,9 @@ def _memo_link(situation: Situation) -> Refusal | None:
 def _due(situation: Situation) -> Refusal | None:
     due_at = situation.campaign.next_send_at
     if due_at is None:
-        return Refusal(Effect.WAIT, "it has no time to go out at while it is held, or a mail of it is on its way")
+        waits = situation.campaign.status is OutreachStatus.SCHEDULED
+        why = " while it is held, or a mail of it is on its way" if waits else ""
+        return Refusal(Effect.WAIT, f"it has no time to go out at{why}")
     if due_at <= situation.now:
         return None
     return Refusal(Effect.LATER, f"it is due at {_moment(due_at)}", due_at)

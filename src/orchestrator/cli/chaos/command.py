@@ -56,8 +56,9 @@ def _of_its_own(ordered: Attack, number: int, several: int) -> Attack:
 
 def _run_on(dsn: str | None, ordered: Attack, output: Output) -> dict[str, Any]:
     with staged(ordered, dsn) as on:
+        processes = "process" if ordered.kills == 1 else "processes"
         output.say(
-            f"Killing {ordered.kills} processes while {ordered.campaigns} owners are written to, on {on.database}, "
+            f"Killing {ordered.kills} {processes} while {ordered.campaigns} owners are written to, on {on.database}, "
             f"seed {ordered.seed}. Nothing leaves this machine."
         )
         course = supervisor.attack(ordered, on)
