@@ -107,6 +107,14 @@ def test_a_broken_row_is_rejected_with_its_line_and_costs_no_other(
     assert sorted(c["owner_email"] for c in campaigns(cli)) == [f"o{n}@sample.test" for n in (1, 2, 3)]
 
 
+def test_a_time_without_a_zone_is_rejected_with_the_way_to_write_it(cli: Run, sqlite_database: Path):
+    path = write("a.csv", HEADER + ",scheduled_at", row(1) + ",2027-01-02T09:00:00", row(2) + ",2027-01-02T09:00:00Z")
+    told = cli("import", path)
+    assert (told.code, told.out) == (6, "2 rows: 1 added · 0 already there · 0 suppressed · 1 rejected\n")
+    assert "scheduled_at (line 2): has no time zone" in told.words
+    assert "Add an offset: 2026-03-02T09:00:00-05:00" in told.words
+
+
 def test_no_file_of_rejects_is_made_when_there_are_none(cli: Run, sqlite_database: Path):
     assert cli("import", write("a.csv", HEADER, row(1)), "--errors", "rejects.csv").code == 0
     assert not Path("rejects.csv").exists()

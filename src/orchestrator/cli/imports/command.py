@@ -92,7 +92,7 @@ def _count_broken(waiting: deque[Row], tally: Tally) -> None:
 
 def _count(row: Row, result: Created, tally: Tally) -> None:
     if result.error is not None:
-        tally.reject(row, getattr(result.error, "field", "row"), str(result.error))
+        tally.reject(row, getattr(result.error, "field", "row"), str(result.error), getattr(result.error, "fix", None))
     elif not result.created:
         tally.count("already_there")
     elif result.campaign is not None and result.campaign.status is OutreachStatus.SUPPRESSED:

@@ -23,6 +23,8 @@ class Kind:
     rows: int = 0
     lines: list[int] = field(default_factory=list)
     example: str = ""
+    #: How to write the first of them.
+    fix: str | None = None
 
 
 class Tally:
@@ -55,12 +57,13 @@ class Tally:
     def count(self, what: str) -> None:
         self.counts[what] += 1
 
-    def reject(self, row: Row, about: str, reason: str) -> None:
+    def reject(self, row: Row, about: str, reason: str, fix: str | None = None) -> None:
         """Count a rejected row and write it down. Raises `ConfigurationError` when the file cannot be written."""
         self.counts["rejected"] += 1
         kind = self.kinds.setdefault(about if about in self.kinds or len(self.kinds) < KINDS else OTHER, Kind())
         kind.rows += 1
-        kind.example = kind.example or reason.removeprefix(f"{about}: ")
+        if kind.rows == 1:
+            kind.example, kind.fix = reason.removeprefix(f"{about}: "), fix
         if len(kind.lines) < EXAMPLES:
             kind.lines.append(row.line)
         if self.rejects is not None:
@@ -92,10 +95,12 @@ class Tally:
         return f"{self.rows:,} rows: {words}"
 
     def explanation(self) -> list[str]:
-        """Return one line per kind of reason."""
+        """Return one line per kind of reason, and one on how to put it right where that is known."""
         told = []
         for about, kind in self.kinds.items():
             more = ", …" if kind.rows > len(kind.lines) else ""
             lines = ", ".join(map(str, kind.lines))
             told.append(f"  {kind.rows:,} × {about} (line {lines}{more}): {kind.example}".removesuffix(f": {about}"))
+            if kind.fix is not None:
+                told.append(f"    {kind.fix}")
         return told
