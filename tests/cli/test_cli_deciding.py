@@ -53,7 +53,7 @@ def test_the_doctor_lists_what_waits_for_a_person_and_the_person_decides(cli: Ru
     campaign_id, message_id = in_doubt(database)
     told = cli("doctor")
     assert told.code == 8
-    assert message_id in told.out
+    assert f"{message_id}\t{item()['property_record']['owner']['email']}\t" in told.out
     assert "waits for you" in told.out
     assert "the answer was lost" in told.out
     assert "outreach resolve" in told.words

@@ -16,7 +16,7 @@ _EXIT = {
     Level.PERSON: ExitCode.NEEDS_A_PERSON,
     Level.FAILED: ExitCode.CHECKS_FAILED,
 }
-_DOUBTS = ("message_id", "campaign_id", "tenant_id", "since", "state", "why")
+_DOUBTS = ("message_id", "owner_email", "since", "state", "why", "campaign_id", "tenant_id")
 
 
 def examine(output: Output) -> ExitCode:
@@ -41,11 +41,12 @@ def _doubts(found: Diagnosis) -> list[tuple[object, ...]]:
     return [
         (
             doubt.message_id,
-            doubt.campaign_id,
-            doubt.tenant_id,
+            doubt.owner_email,
             doubt.handed_at,
             "waits for you" if doubt.check_at is None else "looked into",
             "; ".join(filter(None, (doubt.cause, doubt.standing if doubt.standing != doubt.cause else None))),
+            doubt.campaign_id,
+            doubt.tenant_id,
         )
         for doubt in found.in_doubt
     ]

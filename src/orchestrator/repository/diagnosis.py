@@ -19,6 +19,8 @@ class Doubt:
     tenant_id: str
     campaign_id: str
     message_id: str
+    #: Where the mail was going: what a person looks up at SendGrid.
+    owner_email: str
     attempt: int
     handed_at: datetime | None
     doubted_at: datetime | None
@@ -45,8 +47,8 @@ def doubts(tx: Transaction, limit: int) -> list[Doubt]:
     m, c = messages.c, campaigns.c
     query = (
         sa.select(
-            m.tenant_id, m.campaign_id, m.id.label("message_id"), m.attempt, m.handed_at, m.doubted_at, m.check_at,
-            m.error.label("cause"), c.last_error.label("standing"), c.hold_reason,
+            m.tenant_id, m.campaign_id, m.id.label("message_id"), c.owner_email, m.attempt, m.handed_at,
+            m.doubted_at, m.check_at, m.error.label("cause"), c.last_error.label("standing"), c.hold_reason,
         )
         .join_from(messages, campaigns, sa.and_(c.tenant_id == m.tenant_id, c.id == m.campaign_id))
         .where(sa.text("outreach_messages.state = 'in_doubt'"))

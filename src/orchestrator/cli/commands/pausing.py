@@ -33,7 +33,10 @@ def pause(
 
 
 def resume(tenant: OneTenant = None, json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """Let workers send again, whoever paused it: a person, SendGrid's refusal or its compliance team."""
+    """Let workers send again, whoever paused it: a person, SendGrid's refusal or its compliance team.
+
+    A wait that SendGrid asked for (429, 503) ends too.
+    """
     from orchestrator.cli import pausing
 
     pausing.resume(tenant, Output(json=json, quiet=quiet))
