@@ -114,7 +114,7 @@ def test_once_sends_everything_that_is_due_and_exits(
     assert statistics(repository) == {"sent": 30}
     assert mails_to(sandbox.sandbox.truth()) == {1: 30}
     with started("worker", "--once", **environment) as worker:
-        worker.says("nothing was due")
+        worker.says("nothing was sent")
         assert worker.ended() == 0
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator import errors
 from orchestrator.repository import OutreachRepository, fingerprint, instance
+from orchestrator.services.doctor import Level
 from orchestrator.services.probe import Prober
 from tests import postgres
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
@@ -60,7 +61,9 @@ def test_a_copy_sends_nothing_until_it_is_adopted(dsn: str, copy: Copy) -> None:
             orchestrator.send_due()
         assert transport.sent == []
         assert orchestrator.get_statistics(TENANT) == {"sent": 1, "scheduled": 1}
+        assert [f.name for f in orchestrator.operations.doctor().findings if f.level is Level.PERSON] == ["copy"]
         assert orchestrator.operations.adopt_database()
+        assert "copy" not in [f.name for f in orchestrator.operations.doctor().findings]
         assert not orchestrator.operations.adopt_database()
         assert orchestrator.send_due() == {"sent": 1}
     repository.close()

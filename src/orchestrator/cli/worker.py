@@ -56,8 +56,8 @@ def work_once(concurrency: int, output: Output) -> None:
         while not asked.is_set() and (count := orchestrator.relay_events()):
             published += count
         orchestrator.operations.maintain()
-    log.info("everything due was dealt with", action="worker.once", published=published, **words)
-    told = ", ".join(f"{count} {word}" for word, count in words.items() if count) or "nothing was due"
+    log.info("one round is done", action="worker.once", published=published, **words)
+    told = ", ".join(f"{count} {word}" for word, count in words.items() if count) or "nothing was sent"
     output.say(f"{told}; {published} events published.")
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from orchestrator import errors
 from orchestrator.repository import OutreachRepository, Transaction, accounts, diagnosis, endpoint, schema
 from orchestrator.repository.diagnosis import Doubt
+from orchestrator.services import fingerprint
 from orchestrator.services.endpoint import GAP
 
 Read = Callable[[], AbstractContextManager[Transaction]]
@@ -87,6 +88,7 @@ def _diagnose(tx: Transaction, known: tuple[Finding, ...], grace: timedelta, key
     duplicates = diagnosis.count_duplicates(tx)
     findings = [
         *known,
+        *_copy(tx),
         _counters(tx),
         _in_doubt(waiting, held, grace),
         _duplicates(duplicates),
@@ -96,6 +98,12 @@ def _diagnose(tx: Transaction, known: tuple[Finding, ...], grace: timedelta, key
     ]
     listed = tuple(diagnosis.doubts(tx, LISTED)) if waiting or held else ()
     return Diagnosis(tuple(findings), listed, waiting, held, duplicates)
+
+
+def _copy(tx: Transaction) -> Iterator[Finding]:
+    if not fingerprint.is_same(tx):
+        detail = "it is a copy, or was restored or moved: nothing is sent from it by itself"
+        yield Finding("copy", Level.PERSON, detail, errors.DatabaseMoved.fix)
 
 
 def _counters(tx: Transaction) -> Finding:
