@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from orchestrator import errors
+from orchestrator import OutreachOrchestrator, errors
+from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
 from orchestrator.domain.schedule import USUAL
 from orchestrator.repository import OutreachRepository, Transaction, campaigns, messages
@@ -19,6 +20,7 @@ from orchestrator.services import batch
 from orchestrator.services.claiming import Claiming
 from orchestrator.services.due import Round
 from orchestrator.services.pacing import Pacer
+from orchestrator.transports.fake import FakeTransport
 from tests.samples import TENANT, facade, item
 
 
@@ -182,3 +184,26 @@ class Counting:
         return Accepted(mail.message_id)
 
     async def aclose(self) -> None: ...
+
+
+def test_a_mail_that_misses_its_slot_on_the_way_to_the_network_gets_another_one(
+    repository: OutreachRepository,
+) -> None:
+    deadlines: list[float] = []
+
+    class Slowed(FakeTransport):
+        async def post(self, mail: OutgoingMail, deadline: float = math.inf) -> Outcome:
+            deadlines.append(deadline)
+            if len(deadlines) == 1:  # a connection had to be opened, and took its time
+                await asyncio.sleep(max(0.0, deadline - time.monotonic()) + 0.001)
+                return NotSent("it was too late", late=True)
+            return await super().post(mail, deadline)
+
+    transport = Slowed()
+    parts = Parts(transport=transport, monotonic=time.monotonic)
+    with OutreachOrchestrator(repository, "SG.k", "team@sender.test", parts=parts, send_rate=20.0) as orchestrator:
+        list(orchestrator.create_campaigns(TENANT, [item()]))
+        assert orchestrator.send_due() == {"sent": 1}
+    assert len(transport.sent) == 1
+    assert deadlines[0] < deadlines[1]
+    assert states(repository) == {"accepted": 1}

@@ -109,13 +109,15 @@ class NotSent:
     """It certainly did not go out.
 
     `retry_after` is SendGrid's wish in seconds, or None. `account` is true when the whole account is refused (bad key,
-    no credits, unverified sender): trying other mails is pointless until a person acts.
+    no credits, unverified sender): trying other mails is pointless until a person acts. `late` is true when nothing
+    was tried because its deadline had passed.
     """
 
     reason: str
     retry_after: float | None = None
     account: bool = False
     status: int | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,9 @@ def lock(tx: Transaction, keys: Iterable[AddressKey]) -> None:
         _lock(tx, wanted, None, _AND_NO_MORE)
 
 
-def _lock(tx: Transaction, keys: Iterable[AddressKey], at: datetime | None, ending: str) -> sa.CursorResult[*tuple[Any, ...]]:
+def _lock(
+    tx: Transaction, keys: Iterable[AddressKey], at: datetime | None, ending: str
+) -> sa.CursorResult[*tuple[Any, ...]]:
     rows = [{"tenant_id": tenant_id, "address_key": key} for tenant_id, key in sorted(keys)]
     statement = sa.text(_LOCK[tx.dialect.is_postgresql] + ending)
     moment = sa.bindparam("now", at, table.c.last_handed_at.type)

@@ -132,15 +132,19 @@ class Posting:
             self._waiting.popleft().set_result(None)
 
     async def _leave(self, mail: OutgoingMail, slot: Slot | None, latest: float) -> Outcome:
-        if not await self._turns.wait(slot, latest):
-            return NotSent("the account's rate left it no slot in time")
-        if self._refused:
-            return NotSent("SendGrid refuses the account", account=True)
-        if self._pacer.holding():
-            return NotSent("SendGrid asked for a pause before it could leave")
-        self._reached("posting")
-        began = self._monotonic()
-        outcome = await self._transport.post(mail, latest)
+        while True:
+            until = await self._turns.wait(slot, latest)
+            if until is None:
+                return NotSent("the account's rate left it no slot in time")
+            if self._refused:
+                return NotSent("SendGrid refuses the account", account=True)
+            if self._pacer.holding():
+                return NotSent("SendGrid asked for a pause before it could leave")
+            self._reached("posting")
+            began = self._monotonic()
+            outcome = await self._transport.post(mail, until)
+            if not (isinstance(outcome, NotSent) and outcome.late and until < latest):
+                break  # else it came too late for its slot on the way to the network: it gets in line again
         self._reached("posted")
         self._room.answered(began, self._monotonic(), good=isinstance(outcome, Accepted | Rejected))
         await self._learn(outcome, began)

@@ -37,8 +37,8 @@ class Turns:
         """Return a slot for each of `n` mails, Nones without a rate; None: they are too far away to wait for."""
         return [None] * n if self._pacer.rate is None else await asyncio.to_thread(self._pacer.take, n)
 
-    async def wait(self, slot: Slot | None, latest: float) -> bool:
-        """Wait for the slot; False when the mail must not leave because its turn would come after `latest`.
+    async def wait(self, slot: Slot | None, latest: float) -> float | None:
+        """Wait for the slot; return until when the mail may leave, or None when its turn would come after `latest`.
 
         Who comes too late, because the process or the database stood still, gets in line again: two that leave
         together would be more than the rate allows.
@@ -46,11 +46,11 @@ class Turns:
         while slot is not None:
             await self._sleep(max(0.0, slot.earliest - self._monotonic()))
             if self._monotonic() <= slot.latest:
-                return True
+                return min(slot.latest, latest)
             slot = await self._another()
             if slot is None or slot.earliest > latest:
-                return False
-        return True
+                return None
+        return latest
 
     async def _another(self) -> Slot | None:
         self._late.append(future := asyncio.get_running_loop().create_future())

@@ -33,7 +33,7 @@ class FakeTransport:
     async def post(self, mail: OutgoingMail, deadline: float = math.inf) -> Outcome:
         """Record `mail` and return the handler's outcome; after the deadline do nothing."""
         if self._monotonic() > deadline:
-            return NotSent("it was too late to send it")
+            return NotSent("it was too late to send it", late=True)
         self.sent.append(mail)
         return self._handler(mail)
 

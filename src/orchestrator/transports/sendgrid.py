@@ -119,7 +119,7 @@ class SendGridTransport:
             reason = printable(self._without_key(f"{type(error).__name__}: {error}")).rstrip(": ")
             if body.written:
                 return Unknown(f"The answer was lost after the request was written ({reason}).")
-            return NotSent(f"The request was not written ({reason}).")
+            return NotSent(f"The request was not written ({reason}).", late=isinstance(error, _TooLate))
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the next `post` opens new ones."""
