@@ -19,9 +19,9 @@ class Transport(Protocol):
 
         Args:
             mail: What to send.
-            deadline: The last moment at which the request may begin to leave, in seconds by a clock that is never set. It is
-                looked at where the first byte is written, not only before: a process that was stopped in between must
-                not send under a lease that others think dead by now. After it nothing is sent: `NotSent`.
+            deadline: The last moment at which the request may begin to leave, in seconds by a clock that is never set.
+                It is looked at where the first byte is written, not only before: a process that was stopped in between
+                must not send under a lease that others think dead by now. After it nothing is sent: `NotSent`, late.
 
         Never raises for anything the network or the provider does: the outcome says what is known.
         """
