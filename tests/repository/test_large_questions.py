@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -148,3 +149,25 @@ def test_who_has_more_than_a_fair_share_fills_what_others_leave(dsn: str, reposi
     later.close()
     few, many, some = (made[tenant_id] for tenant_id in tenants)
     assert [id_ for _, id_ in found] == [few[0], many[0], some[0], many[1], some[1], *many[2:6]]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_due_campaigns_are_locked_by_their_keys_and_not_by_reading_the_queue(repository: OutreachRepository) -> None:
+    clock = ManualClock()
+    ids = fill(repository, T, 3, clock)
+    asked: list[tuple[str, Any]] = []
+    with repository.transaction() as tx:
+        listening = (
+            tx._connection,
+            "before_cursor_execute",
+            lambda _c, _k, sql, values, *_: asked.append((sql, values)),
+        )
+        event.listen(*listening)
+        locked = campaigns.lock_due(tx, [(T, id_) for id_ in ids], clock.now() + timedelta(hours=1))
+        event.remove(*listening)
+        ((sql, values),) = asked
+        plan = tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+    assert {campaign_id for _, campaign_id in locked} == set(ids)
+    assert [step[3] for step in plan if "outreach_campaigns" in step[3]] == [
+        "SEARCH outreach_campaigns USING INDEX sqlite_autoindex_outreach_campaigns_1 (tenant_id=? AND id=?)"
+    ]

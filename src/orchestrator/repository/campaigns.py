@@ -92,7 +92,8 @@ def lock_many(
 
 def lock_due(tx: Transaction, keys: Iterable[Key], now: datetime) -> dict[Key, OutreachCampaign]:
     """Lock those of `keys` that are still due, leaving out what somebody else is working on, and return them."""
-    due = sa.select(table).where(table.c.next_send_at.is_not(None), table.c.next_send_at <= now)
+    # Asked for in a CASE, which no planner looks into: SQLite's would read the whole queue for the few that are meant.
+    due = sa.select(table).where(sa.case((table.c.next_send_at <= now, 1)) == 1)
     return dict(_found(tx, tx.dialect.locking(due.order_by(table.c.id), skip_locked=True), keys))
 
 
