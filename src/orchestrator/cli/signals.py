@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
-import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -58,25 +58,28 @@ class Asked:
 
     def __init__(self) -> None:
         self._number = signal.SIGTERM
-        self._asked = threading.Event()
+        self._asked = False
+        # An Event has a lock: a signal that comes while the main thread holds it, about to wait, would wait for itself.
+        # This queue may be put to wherever the program happens to be.
+        self._told: queue.SimpleQueue[None] = queue.SimpleQueue()
         for number in _ENDINGS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._notice)
 
     def is_set(self) -> bool:
         """Tell whether somebody has asked."""
-        return self._asked.is_set()
+        return self._asked
 
     def wait(self) -> int:
         """Wait until somebody asks, and return the number of the signal."""
-        self._asked.wait()
+        self._told.get()
         return self._number
 
     def _notice(self, number: int, _frame: FrameType | None) -> None:
-        if self._asked.is_set():
+        if self._asked:
             os._exit(int(exit_code(number)))  # no thread is waited for
-        self._number = signal.Signals(number)
-        self._asked.set()
+        self._asked, self._number = True, signal.Signals(number)
+        self._told.put(None)
 
 
 def exit_code(number: int) -> ExitCode:

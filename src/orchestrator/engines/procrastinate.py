@@ -100,6 +100,8 @@ class _Jobs(Loop):
             return
         try:
             async with app.open_async():
+                if self.is_stopping():  # told while it connected, which may have swallowed that
+                    return
                 self._look()  # whatever was announced while nobody listened
                 await app.run_worker_async(
                     queues=[jobs.QUEUE],
