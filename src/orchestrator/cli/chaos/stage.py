@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from orchestrator.cli.chaos.ledger import Ledger
 from orchestrator.cli.chaos.plan import Attack
 from orchestrator.cli.chaos.processes import Site
 from orchestrator.cli.chaos.provider import Provider
+from orchestrator.cli.demo.stage import folder_of
 from orchestrator.clock import new_id
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.repository import OutreachRepository, statistics
@@ -72,7 +72,7 @@ def staged(ordered: Attack, dsn: str | None) -> Iterator[Stage]:
         InvalidState: The database holds campaigns that are not of such a run.
     """
     with ExitStack() as stack:
-        directory = _directory(stack, ordered.keep)
+        directory = folder_of(stack, ordered.keep, "chaos")
         dsn = dsn or f"sqlite:///{directory / 'outreach.db'}"
         database = _prepared(dsn)
         context = multiprocessing.get_context("forkserver")
@@ -99,18 +99,6 @@ def staged(ordered: Attack, dsn: str | None) -> Iterator[Stage]:
             ledger=Ledger(orchestrator.repository, tenants),
             database=database,
         )
-
-
-def _directory(stack: ExitStack, keep: Path | None) -> Path:
-    if keep is None:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outreach-chaos-")))
-    try:
-        keep.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise errors.ConfigurationError(
-            f"The folder {keep} cannot be made: {problem.strerror}.", fix="Choose another folder with --keep."
-        ) from None
-    return keep.resolve()
 
 
 def _prepared(dsn: str) -> str:

@@ -116,7 +116,7 @@ def staged(play: Play) -> Iterator[Stage]:
         ConfigurationError: No port is free, or the directory cannot be written.
     """
     with ExitStack() as stack:
-        directory = _directory(stack, play.keep)
+        directory = folder_of(stack, play.keep, "demo")
         listening = stack.enter_context(serving.bind_near(play.host, play.port))
         url = serving.address_of(listening)
         config = SandboxConfig(
@@ -145,9 +145,14 @@ def staged(play: Play) -> Iterator[Stage]:
         yield stage
 
 
-def _directory(stack: ExitStack, keep: Path | None) -> Path:
+def folder_of(stack: ExitStack, keep: Path | None, name: str) -> Path:
+    """Return the folder `keep`, made where missing, or one named after `name` that goes when `stack` is closed.
+
+    Raises:
+        ConfigurationError: The folder cannot be made.
+    """
     if keep is None:
-        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outreach-demo-")))
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"outreach-{name}-")))
     try:
         keep.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
