@@ -36,14 +36,18 @@ class SuppressionReason(StrEnum):
     COMPLAINT = "complaint"
     INVALID = "invalid"
     MANUAL = "manual"
+    SOFT_BOUNCES = "soft_bounces"  #: several mails in a row could not be delivered; ends by itself
+    WRONG_PERSON = "wrong_person"  #: whoever reads mail there says the property is not theirs
 
 
 #: From the weakest to the strongest. A stronger reason replaces a weaker one whichever came first, so that somebody who
 #: later clears an account's bounces does not clear a complaint with them.
 STRENGTH = (
+    SuppressionReason.SOFT_BOUNCES,
     SuppressionReason.INVALID,
     SuppressionReason.BOUNCE,
     SuppressionReason.MANUAL,
+    SuppressionReason.WRONG_PERSON,
     SuppressionReason.UNSUBSCRIBE,
     SuppressionReason.COMPLAINT,
 )

@@ -28,8 +28,10 @@ class Address:
     suppressed_at: datetime | None = None
     suppression_reason: SuppressionReason | None = None
     suppression_source: str | None = None
+    suppressed_until: datetime | None = None
     hold_reason: str | None = None
     last_handed_at: datetime | None = None
+    last_campaign_id: str | None = None
     soft_bounces: int = 0
 
 

@@ -1,0 +1,31 @@
+"""The tables. The migrations in `migrations/` build exactly these; a test compares the two.
+
+Every table carries ``tenant_id`` and leads its keys with it, so that the schema can be spread over servers by tenant.
+"""
+
+from __future__ import annotations
+
+from orchestrator.repository.tables.base import metadata
+from orchestrator.repository.tables.installation import accounts, instance, tenants, workers
+from orchestrator.repository.tables.journal import counters, events, outbox, unmatched_events
+from orchestrator.repository.tables.ledger import DUPLICATE, IN_DOUBT, campaigns, messages
+from orchestrator.repository.tables.people import addresses, replies, suppressions
+
+__all__ = [
+    "DUPLICATE",
+    "IN_DOUBT",
+    "accounts",
+    "addresses",
+    "campaigns",
+    "counters",
+    "events",
+    "instance",
+    "messages",
+    "metadata",
+    "outbox",
+    "replies",
+    "suppressions",
+    "tenants",
+    "unmatched_events",
+    "workers",
+]

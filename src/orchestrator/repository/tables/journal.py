@@ -1,0 +1,77 @@
+"""What happened, and what is told of it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from orchestrator.repository.columns import UtcDateTime, json_type, uuid_type
+from orchestrator.repository.tables.base import metadata, partial
+
+events = sa.Table(
+    "outreach_events",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("campaign_id", uuid_type(), nullable=False),
+    sa.Column("message_id", uuid_type()),
+    sa.Column("event_type", sa.String(80), nullable=False),
+    sa.Column("event_data", json_type(), nullable=False),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("machine", sa.Boolean, nullable=False),
+    sa.Column("dedupe_key", sa.String(64), nullable=False),
+    sa.Column("sg_event_id", sa.Text),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outreach_events"),
+    sa.UniqueConstraint("tenant_id", "dedupe_key", name="uq_outreach_events_dedupe"),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "campaign_id"],
+        ["outreach_campaigns.tenant_id", "outreach_campaigns.id"],
+        name="fk_outreach_events_campaign",
+    ),
+)
+partial(
+    "uq_outreach_events_sg_event_id",
+    events.c.sg_event_id.is_not(None),
+    events.c.tenant_id,
+    events.c.sg_event_id,
+    unique=True,
+)
+sa.Index("ix_outreach_events_campaign", events.c.tenant_id, events.c.campaign_id, events.c.occurred_at)
+
+unmatched_events = sa.Table(
+    "unmatched_events",
+    metadata,
+    sa.Column("id", uuid_type(), primary_key=True),
+    # What the event claims; nobody has checked it.
+    sa.Column("tenant_id", sa.String),
+    sa.Column("kind", sa.String(80), nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("event_data", json_type(), nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("dedupe_key", sa.String(64), nullable=False, unique=True),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("payload", json_type(), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("published_at", UtcDateTime),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_outbox"),
+)
+partial("ix_outbox_unpublished", outbox.c.published_at.is_(None), outbox.c.id)
+
+counters = sa.Table(
+    "campaign_counters",
+    metadata,
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("stripe", sa.SmallInteger, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("tenant_id", "status", "stripe", name="pk_campaign_counters"),
+    postgresql_with={"fillfactor": "50"},
+)
