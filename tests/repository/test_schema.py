@@ -102,8 +102,8 @@ def test_a_database_of_a_newer_version_is_left_alone(dsn: str) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("mysql://root@localhost/x", "DB_DSN names mysql, which is not supported"),
-        ("not an address", "DB_DSN is not a database address"),
+        ("mysql://root@localhost/x", "names mysql, which is not supported"),
+        ("not an address", "The database address cannot be read: DB_DSN, or what was passed"),
     ],
 )
 def test_an_address_of_something_else_is_refused(address: str, message: str) -> None:

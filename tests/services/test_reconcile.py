@@ -446,7 +446,9 @@ def test_a_person_says_that_it_was_sent(dsn: str) -> None:
         w.reconcile()
         (attempt,) = w.attempts(campaign)
         resolved = w.orchestrator.operations.resolve(attempt.id, "sent", by="ada", why="seen in the feed")
-        assert (resolved.status, resolved.hold_reason) == (OutreachStatus.SENT, None)
+        assert (resolved.status, resolved.hold_reason, resolved.last_error) == (OutreachStatus.SENT, None, None)
+        told = [event.event_type for event in w.orchestrator.get_events(campaign.id, TENANT)]
+        assert told.index("in_doubt") < told.index("resolved")
         assert resolved.sent_at == attempt.handed_at
         assert w.states(campaign) == ["accepted"]
         told = [e for e in w.orchestrator.get_events(campaign.id, TENANT) if e.event_type == "resolved"]
@@ -467,6 +469,9 @@ def test_a_person_lets_it_be_sent_again(dsn: str) -> None:
         assert w.orchestrator.send_due() == {"sent": 1}
         assert w.states(campaign) == ["lost", "accepted"]
         assert w.history(campaign).count("resolved") == 1
+        sent = w.orchestrator.get_campaign(campaign.id, TENANT)
+        assert sent is not None
+        assert sent.last_error is None
 
 
 def test_only_what_is_in_doubt_can_be_resolved(dsn: str) -> None:

@@ -134,7 +134,11 @@ def parse_id(field: str, value: Any) -> str:
     Raises:
         ValidationError: `value` is no UUID.
     """
-    return _field(field, fields.uuid, value)
+    try:
+        return fields.uuid(value)
+    except ValueError as error:
+        fix = "A UUID looks like 0198a4c2-7c1e-7d3a-9f5b-2c4d6e8f0a1b, with or without hyphens."
+        raise errors.ValidationError(field, str(error), fix=fix) from None
 
 
 def parse_email(field: str, value: Any) -> str:

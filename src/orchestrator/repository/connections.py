@@ -60,7 +60,8 @@ def resolve(dsn: str | None) -> sa.URL:
         url = sa.make_url(dsn)
     except exc.ArgumentError:
         raise errors.ConfigurationError(
-            "DB_DSN is not a database address.", fix="Use postgresql://user:password@host/name or sqlite:///file.db."
+            "The database address cannot be read: DB_DSN, or what was passed in its place.",
+            fix="Use postgresql://user:password@host/name or sqlite:///file.db.",
         ) from None
     backend = url.get_backend_name()
     if backend in ("postgresql", "postgres"):
@@ -68,7 +69,8 @@ def resolve(dsn: str | None) -> sa.URL:
     if backend == "sqlite":
         return url.set(drivername="sqlite")
     raise errors.ConfigurationError(
-        f"DB_DSN names {backend}, which is not supported.", fix="Use a postgresql:// or a sqlite:/// address."
+        f"The database address (DB_DSN, or what was passed in its place) names {backend}, which is not supported.",
+        fix="Use a postgresql:// or a sqlite:/// address.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from enum import StrEnum
 
 from orchestrator import errors
@@ -65,7 +66,7 @@ def resolve(
                 fix="`outreach doctor` lists the attempts that wait for a decision.",
             )
         if decision is Decision.SENT:
-            facts.record(tx, [_sent(attempt, by, why)])
+            facts.record(tx, _sent(attempt, by, why))
         else:
             reconcile.give_up(standings, attempt, tx.now(), "resolved", decision=str(decision), by=by, reason=why)
             facts.write(tx, standings)
@@ -75,15 +76,25 @@ def resolve(
     return resolved
 
 
-def _sent(attempt: OutreachMessage, by: str | None, why: str | None) -> facts.Report:
+def _sent(attempt: OutreachMessage, by: str | None, why: str | None) -> list[facts.Report]:
+    """Return what is written down: that somebody decides, now, and that it was sent, when it was handed over."""
     told = {"outreach_message_id": attempt.id, "decision": str(Decision.SENT), "by": by, "reason": why}
-    return facts.Report(
+    known = {name: value for name, value in told.items() if value is not None}
+    decided = facts.Report(
         tenant_id=attempt.tenant_id,
         campaign_id=attempt.campaign_id,
         message_id=attempt.id,
-        fact=Fact.ACCEPTED,
+        fact=Fact.NOTED,
         event_type="resolved",
         dedupe_key=facts.own_key("resolved", attempt.id),
-        data={name: value for name, value in told.items() if value is not None},
+        data=known,
+    )
+    sent = replace(
+        decided,
+        fact=Fact.ACCEPTED,
+        event_type="sent",
+        dedupe_key=facts.own_key("accepted", attempt.id),
+        data={"outreach_message_id": attempt.id, "attempt": attempt.attempt},
         occurred_at=attempt.handed_at,
     )
+    return [decided, sent]

@@ -26,6 +26,8 @@ _Attempt = evidence.Attempt
 #: Attempts that count as none. One that was given up as lost counts again as soon as it is proved to have arrived.
 _WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED, MessageState.LOST})
 _FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.BOUNCED})
+#: Statuses of a mail that is on its way or has arrived, with nothing wrong.
+_WELL = frozenset({OutreachStatus.SENT, OutreachStatus.DELIVERED, OutreachStatus.OPENED, OutreachStatus.CLICKED})
 _NO_STAMPS = dict.fromkeys(lifecycle.ALL_STAMPS)
 
 
@@ -141,6 +143,8 @@ class Standings:
         derived["sendgrid_message_id"] = self._sendgrid_id(key)
         if standing.status is not OutreachStatus.SCHEDULED:
             derived["next_send_at"] = None
+        if standing.status in _WELL and _had_trouble(campaign, attempts):
+            derived["last_error"] = None  # what it was about is over
         campaign.change(derived)
         if campaign["hold_reason"] is not None and lifecycle.was_sent(standing.status):
             campaign.change({"hold_reason": None})  # it was on its way already when it was held
@@ -274,3 +278,9 @@ class Standings:
         known = [a for a in self._attempts[key] if a["sendgrid_message_id"] and a["state"] not in _WITHDRAWN]
         latest = max(known, key=evidence.order, default=None)
         return (latest or self._campaigns[key])["sendgrid_message_id"]
+
+
+def _had_trouble(campaign: _Campaign, attempts: Sequence[_Attempt]) -> bool:
+    """Say whether a campaign that was not sent until now may have an error to forget."""
+    waited = campaign.before.status in (OutreachStatus.SCHEDULED, OutreachStatus.FAILED)
+    return waited and (len(attempts) > 1 or any(a.before.state is MessageState.IN_DOUBT for a in attempts))
