@@ -37,7 +37,15 @@ class SuppressionReason(StrEnum):
     INVALID = "invalid"
     MANUAL = "manual"
     SOFT_BOUNCES = "soft_bounces"  #: several mails in a row could not be delivered; ends by itself
+    SOLD = "sold"  #: the owner says that the property has been sold; about a property, not an address
     WRONG_PERSON = "wrong_person"  #: whoever reads mail there says the property is not theirs
+
+
+class Scope(StrEnum):
+    """What somebody asks us to stop writing about."""
+
+    ADDRESS = "address"  #: everything, to this address
+    PROPERTY = "property"  #: this property, to whomever
 
 
 #: From the weakest to the strongest. A stronger reason replaces a weaker one whichever came first, so that somebody who
@@ -47,6 +55,7 @@ STRENGTH = (
     SuppressionReason.INVALID,
     SuppressionReason.BOUNCE,
     SuppressionReason.MANUAL,
+    SuppressionReason.SOLD,
     SuppressionReason.WRONG_PERSON,
     SuppressionReason.UNSUBSCRIBE,
     SuppressionReason.COMPLAINT,

@@ -1,6 +1,17 @@
-"""Which addresses are the same person's mailbox."""
+"""What must not be written to, and which addresses are the same person's mailbox."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an entry of the suppression list is about."""
+
+    ADDRESS = "address"
+    PROPERTY = "property"
+    DOMAIN = "domain"
+
 
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 #: Providers that deliver ``name+tag@`` to ``name@``. Elsewhere a plus may be part of somebody else's name.
@@ -22,3 +33,8 @@ def address_key(email: str) -> str:
     if domain in _GMAIL:
         local, domain = local.replace(".", "") or local, "gmail.com"
     return f"{local}@{domain}"
+
+
+def domain_of(key: str) -> str:
+    """Return the domain of a canonical address."""
+    return key.rpartition("@")[2]

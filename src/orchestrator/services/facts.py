@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.clock import new_id
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.domain.events import STRENGTH, Fact, SuppressionReason
+from orchestrator.domain.events import STRENGTH, Fact, Scope, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp, transition
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
 from orchestrator.repository.arrivals import Arrival, Place
@@ -48,6 +48,8 @@ class Report:
     machine: bool = False
     reason: str | None = None
     suppress: SuppressionReason | None = None
+    #: Of a report that suppresses: the mail's address, or the campaign's property.
+    scope: Scope = Scope.ADDRESS
     #: Whether the mail's provider says so, and not we.
     by_provider: bool = False
     #: Columns of the campaign this fact also fills, for example ``response_text``.

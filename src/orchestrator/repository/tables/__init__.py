@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from orchestrator.repository.tables.base import metadata
 from orchestrator.repository.tables.installation import accounts, instance, tenants, workers
-from orchestrator.repository.tables.journal import counters, events, outbox, unmatched_events
+from orchestrator.repository.tables.journal import counters, events, outbox, unmatched_events, webhook_batches
 from orchestrator.repository.tables.ledger import DUPLICATE, IN_DOUBT, campaigns, messages
-from orchestrator.repository.tables.people import addresses, replies, suppressions
+from orchestrator.repository.tables.people import addresses, lifted_suppressions, replies, suppressions
 
 __all__ = [
     "DUPLICATE",
@@ -20,6 +20,7 @@ __all__ = [
     "counters",
     "events",
     "instance",
+    "lifted_suppressions",
     "messages",
     "metadata",
     "outbox",
@@ -27,5 +28,6 @@ __all__ = [
     "suppressions",
     "tenants",
     "unmatched_events",
+    "webhook_batches",
     "workers",
 ]

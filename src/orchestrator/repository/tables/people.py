@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from orchestrator.repository.columns import UtcDateTime, json_type, uuid_type
-from orchestrator.repository.tables.base import metadata
+from orchestrator.repository.tables.base import metadata, partial
 
 addresses = sa.Table(
     "addresses",
@@ -28,7 +28,10 @@ addresses = sa.Table(
     ),
 )
 
-# What is not one address: a property nobody may be written to about, a domain nobody may be written to at.
+partial("ix_addresses_until", addresses.c.suppressed_until.is_not(None), addresses.c.suppressed_until)
+
+# Every reason there is not to write, each an entry of its own: to an address, about a property, to a domain. What an
+# address row says of its suppression is the sum of its entries, so that mail costs one look.
 suppressions = sa.Table(
     "suppressions",
     metadata,
@@ -38,8 +41,33 @@ suppressions = sa.Table(
     sa.Column("reason", sa.String(16), nullable=False),
     sa.Column("source", sa.String, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.PrimaryKeyConstraint("tenant_id", "kind", "value", name="pk_suppressions"),
-    sa.CheckConstraint("kind IN ('property', 'domain')", name="ck_suppressions_kind"),
+    # When it ends by itself; NULL: never.
+    sa.Column("ends_at", UtcDateTime),
+    sa.PrimaryKeyConstraint("tenant_id", "kind", "value", "reason", "source", name="pk_suppressions"),
+    sa.CheckConstraint("kind IN ('address', 'property', 'domain')", name="ck_suppressions_kind"),
+)
+
+# Entries that somebody took back, and why: the record that an opt-out was not simply forgotten.
+lifted_suppressions = sa.Table(
+    "lifted_suppressions",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("value", sa.String, nullable=False),
+    sa.Column("reason", sa.String(16), nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("lifted_at", UtcDateTime, nullable=False),
+    sa.Column("lifted_by", sa.String),
+    sa.Column("why", sa.String, nullable=False),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_lifted_suppressions"),
+)
+sa.Index(
+    "ix_lifted_suppressions_value",
+    lifted_suppressions.c.tenant_id,
+    lifted_suppressions.c.kind,
+    lifted_suppressions.c.value,
 )
 
 # Mail that came back. What nobody could be found for has no tenant, and is kept for a person.

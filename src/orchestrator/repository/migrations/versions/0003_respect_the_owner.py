@@ -21,7 +21,13 @@ def upgrade() -> None:
     with op.batch_alter_table("addresses") as table:
         table.add_column(sa.Column("suppressed_until", TIME))
         table.add_column(sa.Column("last_campaign_id", UUID))
+    ended = sa.text("suppressed_until IS NOT NULL")
+    op.create_index(
+        "ix_addresses_until", "addresses", ["suppressed_until"], postgresql_where=ended, sqlite_where=ended
+    )
     _suppressions()
+    _entries_of_addresses()
+    _lifted_suppressions()
     _replies()
 
 
@@ -34,9 +40,35 @@ def _suppressions() -> None:
         sa.Column("reason", sa.String(length=16), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "kind", "value", name="pk_suppressions"),
-        sa.CheckConstraint("kind IN ('property', 'domain')", name="ck_suppressions_kind"),
+        sa.Column("ends_at", TIME),
+        sa.PrimaryKeyConstraint("tenant_id", "kind", "value", "reason", "source", name="pk_suppressions"),
+        sa.CheckConstraint("kind IN ('address', 'property', 'domain')", name="ck_suppressions_kind"),
     )
+
+
+def _entries_of_addresses() -> None:
+    op.execute("""
+        INSERT INTO suppressions (tenant_id, kind, value, reason, source, created_at)
+        SELECT tenant_id, 'address', address_key, suppression_reason, coalesce(suppression_source, ''), suppressed_at
+        FROM addresses WHERE suppressed_at IS NOT NULL""")
+
+
+def _lifted_suppressions() -> None:
+    op.create_table(
+        "lifted_suppressions",
+        sa.Column("id", UUID, nullable=False),
+        sa.Column("tenant_id", UUID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("lifted_at", TIME, nullable=False),
+        sa.Column("lifted_by", sa.String()),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_lifted_suppressions"),
+    )
+    op.create_index("ix_lifted_suppressions_value", "lifted_suppressions", ["tenant_id", "kind", "value"])
 
 
 def _replies() -> None:
