@@ -81,12 +81,15 @@ replies = sa.Table(
     sa.Column("dedupe_key", sa.String(64), nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     # What a rule said, and the words that made it say so, stay when a person corrects the label.
+    sa.Column("rule", sa.String(64)),
     sa.Column("rule_label", sa.String(16)),
     sa.Column("rule_words", json_type()),
     sa.Column("label", sa.String(16)),
     sa.Column("labelled_at", UtcDateTime),
     sa.Column("labelled_by", sa.String),
     sa.Column("matched_by", sa.String(16)),
+    # Whose other mail waits until somebody has read this; NULL where no person wrote.
+    sa.Column("address_key", sa.String),
     sa.Column("from_email", sa.String),
     sa.Column("to_email", sa.String),
     sa.Column("subject", sa.String),
@@ -102,3 +105,10 @@ replies = sa.Table(
 )
 sa.Index("ix_replies_tenant", replies.c.tenant_id, replies.c.id)
 sa.Index("ix_replies_campaign", replies.c.tenant_id, replies.c.campaign_id)
+partial(
+    "ix_replies_holding",
+    sa.text("address_key IS NOT NULL AND released_at IS NULL"),
+    replies.c.tenant_id,
+    replies.c.address_key,
+)
+partial("ix_replies_unmatched", replies.c.tenant_id.is_(None), replies.c.id)

@@ -80,12 +80,14 @@ def _replies() -> None:
         sa.Column("message_id", UUID),
         sa.Column("dedupe_key", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("rule", sa.String(length=64)),
         sa.Column("rule_label", sa.String(length=16)),
         sa.Column("rule_words", JSON),
         sa.Column("label", sa.String(length=16)),
         sa.Column("labelled_at", TIME),
         sa.Column("labelled_by", sa.String()),
         sa.Column("matched_by", sa.String(length=16)),
+        sa.Column("address_key", sa.String()),
         sa.Column("from_email", sa.String()),
         sa.Column("to_email", sa.String()),
         sa.Column("subject", sa.String()),
@@ -101,3 +103,9 @@ def _replies() -> None:
     )
     op.create_index("ix_replies_tenant", "replies", ["tenant_id", "id"])
     op.create_index("ix_replies_campaign", "replies", ["tenant_id", "campaign_id"])
+    _partial("ix_replies_holding", "address_key IS NOT NULL AND released_at IS NULL", "tenant_id", "address_key")
+    _partial("ix_replies_unmatched", "tenant_id IS NULL", "id")
+
+
+def _partial(name: str, where: str, *columns: str) -> None:
+    op.create_index(name, "replies", list(columns), postgresql_where=sa.text(where), sqlite_where=sa.text(where))
