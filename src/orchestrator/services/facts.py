@@ -8,7 +8,7 @@ Locks are taken in the order address → campaign → message → counter, each 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -50,6 +50,8 @@ class Report:
     suppress: SuppressionReason | None = None
     #: Of a report that suppresses: the mail's address, or the campaign's property.
     scope: Scope = Scope.ADDRESS
+    #: Who says that nothing may be written any more; None: the event type says it.
+    source: str | None = None
     #: Whether the mail's provider says so, and not we.
     by_provider: bool = False
     #: Columns of the campaign this fact also fills, for example ``response_text``.
@@ -80,14 +82,27 @@ class Recorded:
     reported_through: dict[str, datetime]
 
 
-def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
-    """Write `reports`, each at most once. Those about campaigns that do not exist are left out."""
+def record(
+    tx: Transaction,
+    reports: Sequence[Report],
+    *,
+    also: Iterable[Key] = (),
+    then: Callable[[Standings], None] = lambda _: None,
+) -> Recorded:
+    """Write `reports`, each at most once. Those about campaigns that do not exist are left out.
+
+    Args:
+        tx: The transaction.
+        reports: What happened.
+        also: Other campaigns, to be locked with those of the reports, for `then`.
+        then: Where a report was new, changes what follows from it for other campaigns; written with everything else.
+    """
     locked = _lock_addresses(tx, reports)
     siblings = [
         key for tenant_id, names in by_tenant(locked.values()) for key in campaigns.scheduled_to(tx, tenant_id, names)
     ]
     created_since = {r.key for position, r in enumerate(reports) if r.suppression and position not in locked}
-    known = campaigns.lock_lean(tx, {report.key for report in reports} - created_since | set(siblings))
+    known = campaigns.lock_lean(tx, {report.key for report in reports} - created_since | {*siblings, *also})
     standings = Standings(known, messages.lean_of_campaigns(tx, known))
     times = _times(reports, standings, tx.now())
     new = _store(tx, reports, times, standings)
@@ -95,6 +110,7 @@ def record(tx: Transaction, reports: Sequence[Report]) -> Recorded:
         standings.note(((reports[position], times[position]) for position in new), tx.now())
         reasons = _suppress(tx, reports, new, locked, tx.now())
         standings.suppress_scheduled(siblings, reasons)
+        then(standings)
         write(tx, standings)
     return Recorded(frozenset(new), standings.statuses(), standings.reported_through())
 
@@ -183,7 +199,7 @@ def _suppress(
         if reason:
             known = strongest.get(locked[position])
             if known is None or STRENGTH.index(reason) > STRENGTH.index(known[0]):
-                strongest[locked[position]] = (reason, reports[position].event_type)
+                strongest[locked[position]] = (reason, reports[position].source or reports[position].event_type)
     for address, (reason, source) in strongest.items():
         addresses.suppress(tx, address, reason=reason, source=source, at=at)
     return {address: str(reason) for address, (reason, _) in strongest.items()}
