@@ -12,6 +12,8 @@ _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 #: What PostgreSQL cannot store in text or JSON: NUL, and surrogates that stand alone.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -33,6 +35,11 @@ def header_line(text: str) -> str:
     """Return `text` as `one_line`, printable characters only: for subjects, display names and messages."""
     line = one_line(text)
     return line if line.isprintable() else one_line("".join(filter(str.isprintable, line)))
+
+
+def several_lines(text: str) -> str:
+    """Return `text` with line feeds as its only line ends, without other control and invisible characters."""
+    return _INVISIBLE.sub("", _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def storable(text: str) -> str:

@@ -54,12 +54,14 @@ _MEANINGS = {
     "account_status_change": _Meaning(Fact.NOTED, "account_status_change"),
 }
 
-_BLOCKED = _Meaning(Fact.BLOCKED, "blocked")
 _MACHINE_OPENED = _Meaning(Fact.MACHINE_OPENED, "opened")
 _OPT_OUT_CLICKED = _Meaning(Fact.NOTED, "clicked")
 
-#: ``bounce`` types that say nothing against the address: SendGrid itself keeps mailing it.
-_MESSAGE_LEVEL_BOUNCES = frozenset({"blocked", "expired"})
+#: ``bounce`` types that by themselves say nothing against the address: SendGrid itself keeps mailing it.
+_MESSAGE_LEVEL_BOUNCES = {
+    "blocked": _Meaning(Fact.BLOCKED, "blocked"),
+    "expired": _Meaning(Fact.EXPIRED, "expired"),
+}
 
 #: Why SendGrid dropped a mail, where the reason lies in the address. Older accounts put these words into ``type``.
 _DROP_REASONS = {
@@ -72,7 +74,7 @@ _DROP_REASONS = {
 
 
 def _bounce(event: dict[str, Any], plain: _Meaning, _prefix: str | None) -> _Meaning:
-    return _BLOCKED if _lowered(event, "type") in _MESSAGE_LEVEL_BOUNCES else plain
+    return _MESSAGE_LEVEL_BOUNCES.get(_lowered(event, "type"), plain)
 
 
 def _dropped(event: dict[str, Any], plain: _Meaning, _prefix: str | None) -> _Meaning:

@@ -48,7 +48,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class ReportPart:
-    """The machine-readable part of a delivery, disposition or feedback report, or the headers of the mail it is about."""
+    """What a report holds for programs: its own fields, or the headers of the mail it is about."""
 
     type: str
     text: str
