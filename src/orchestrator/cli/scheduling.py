@@ -72,20 +72,30 @@ def set_tenant(tenant: str, missed: str | None, after: int | None, output: Outpu
     _show(decided, output)
 
 
+def describe_tenant(tenant: str, name: str | None, time_zone: str | None, output: Output) -> None:
+    """Say how a tenant is called, and its clock. Raises `ValidationError`."""
+    with session.opened() as orchestrator:
+        _show(orchestrator.desk.describe_tenant(tenant, name=name, time_zone=time_zone), output)
+
+
 def why(campaign_id: str, tenant: str, output: Output) -> None:
     """Write what every gate says of a campaign. Raises `ValidationError`, `CampaignNotFound`."""
     with session.opened() as orchestrator:
-        verdicts = orchestrator.operations.why(campaign_id, tenant)
-    closed = [verdict for verdict in verdicts if not verdict.open]
+        trace = orchestrator.operations.why(campaign_id, tenant)
     if output.structured:
-        output.document({"leaves": not closed, "gates": [asdict(verdict) for verdict in verdicts]})
+        output.document({"leaves": trace.leaves, **asdict(trace)})
         return
-    rows = ((v.gate, "open" if v.open else "closed", v.words) for v in verdicts)
+    rows = ((v.gate, "open" if v.open else "closed", v.words) for v in trace.gates)
     output.rows("", ("gate", "now", "why"), rows)
-    if closed:
-        output.say(f"It does not leave now: {closed[0].words}.")
-    else:
+    output.write("")
+    output.rows("", ("greeting", "why"), [(trace.greeting.text, trace.greeting.reason)])
+    closed = [verdict for verdict in trace.gates if not verdict.open]
+    if trace.leaves:
         output.say("Nothing is in its way: it leaves with the next round of a worker.")
+        return
+    output.say(escape(f"It does not leave now: {closed[0].words}."))
+    if trace.leaves_at is not None:
+        output.say(f"It can leave by itself at {trace.leaves_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def _write(campaign: OutreachCampaign, output: Output) -> None:

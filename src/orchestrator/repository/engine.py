@@ -51,6 +51,12 @@ class Dialect:
             listed = sa.func.json_each(text).table_valued("value")
         return column.in_(sa.select(sa.cast(listed.c.value, column.type)))
 
+    def quarter_hours(self, column: sa.Column[Any]) -> sa.ColumnElement[int]:
+        """Return how many quarters of an hour lie between 1970 and a time: every zone's day begins with one."""
+        if self.is_postgresql:
+            return sa.cast(sa.func.floor(sa.extract("epoch", column) / 900), sa.BigInteger)
+        return sa.cast(sa.func.strftime("%s", column), sa.BigInteger).op("/")(900)
+
     def locking(self, select: Query, *, skip_locked: bool = False) -> Query:
         """Return `select` taking row locks. On SQLite the open write transaction is already the only one."""
         return select.with_for_update(skip_locked=skip_locked) if self.is_postgresql else select

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from orchestrator.domain.schedule import MissedPolicy
 from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction
+from orchestrator.repository.tables import counters
 from orchestrator.repository.tables import tenants as table
 
 
@@ -25,6 +26,9 @@ class Tenant:
     missed_policy: MissedPolicy | None = None
     #: Seconds.
     missed_after: int | None = None
+    name: str | None = None
+    #: IANA name.
+    time_zone: str | None = None
 
 
 _COLUMNS = column_names(table)
@@ -70,6 +74,20 @@ def resume(tx: Transaction, tenant_id: str) -> bool:
 def set_missed(tx: Transaction, tenant_id: str, policy: MissedPolicy | None, after: int | None) -> None:
     """Decide what happens to the tenant's mail that missed its time; None: as everywhere else. `after` in seconds."""
     _set(tx, tenant_id, sa.true(), missed_policy=policy, missed_after=after)
+
+
+def describe(tx: Transaction, tenant_id: str, **columns: str | None) -> None:
+    """Set ``name`` or ``time_zone``, or both."""
+    _set(tx, tenant_id, sa.true(), **columns)
+
+
+def known(tx: Transaction, limit: int) -> list[Tenant]:
+    """Return up to `limit` tenants that have campaigns or about whom something was decided, by name, then by id."""
+    ids = sa.union(sa.select(counters.c.tenant_id), sa.select(table.c.tenant_id)).subquery()
+    query = sa.select(ids.c.tenant_id, *(column for column in table.c if column is not table.c.tenant_id))
+    query = query.select_from(ids.outerjoin(table, table.c.tenant_id == ids.c.tenant_id))
+    unnamed = sa.case((table.c.name.is_(None), 1), else_=0)
+    return [_tenant(row) for row in tx.execute(query.order_by(unnamed, table.c.name, ids.c.tenant_id).limit(limit))]
 
 
 def _set(tx: Transaction, tenant_id: str, condition: sa.ColumnElement[bool], **values: Any) -> bool:

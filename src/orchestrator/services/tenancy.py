@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from orchestrator import errors
+from orchestrator import contracts, errors
 from orchestrator.domain.schedule import LONGEST_SECONDS, MissedPolicy
 from orchestrator.repository import Transaction, tenants
 from orchestrator.repository.tenants import Tenant
@@ -33,3 +34,33 @@ def set_missed_schedule(begin: Begin, tenant_id: str, policy: str | None, after:
     with begin() as tx:
         tenants.set_missed(tx, tenant_id, None if policy is None else MissedPolicy(policy), after)
         return tenants.get(tx, tenant_id)
+
+
+def describe(begin: Begin, tenant_id: str, name: str | None, time_zone: str | None) -> Tenant:
+    """Say how a tenant is called and by which clock it lives; None leaves what there is.
+
+    Args:
+        begin: Opens a write transaction.
+        tenant_id: The tenant's canonical UUID.
+        name: What people call it, up to 200 characters.
+        time_zone: IANA name, for example ``America/New_York``.
+
+    Raises:
+        ValidationError: The name is no text on one line, or there is no such zone.
+    """
+    given = {"name": contracts.parse_label("name", name), "time_zone": _zone(time_zone)}
+    with begin() as tx:
+        columns = {field: value for field, value in given.items() if value is not None}
+        if columns:
+            tenants.describe(tx, tenant_id, **columns)
+        return tenants.get(tx, tenant_id)
+
+
+def _zone(name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        fix = "Use an IANA name such as America/New_York, Europe/Berlin or UTC."
+        raise errors.ValidationError("time_zone", f"there is no time zone {name!r}", fix=fix) from None

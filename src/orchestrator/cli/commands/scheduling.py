@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     tenant = typer.Typer(cls=options.Group, help="What is decided for a tenant as a whole.")
     tenant.command("show")(show_tenant)
     tenant.command("set")(set_tenant)
+    tenant.command("describe")(describe_tenant)
     app.add_typer(tenant, name="tenant")
     app.command()(why)
 
@@ -119,6 +120,20 @@ def set_tenant(
     from orchestrator.cli import scheduling
 
     scheduling.set_tenant(tenant, missed, after, Output(json=json))
+
+
+def describe_tenant(
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What people call it.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option("--time-zone", metavar="ZONE", help="Its clock, for example America/New_York.")
+    ] = None,
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    json: options.Json = False,
+) -> None:
+    """Say how a tenant is called and by which clock it lives; what is not given stays."""
+    from orchestrator.cli import scheduling
+
+    scheduling.describe_tenant(tenant, name, time_zone, Output(json=json))
 
 
 def why(

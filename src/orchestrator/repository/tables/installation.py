@@ -44,6 +44,9 @@ tenants = sa.Table(
     sa.Column("pause_reason", sa.Text),
     sa.Column("missed_policy", sa.String(8)),
     sa.Column("missed_after", sa.Integer),
+    # How people call it, and the clock they live by (IANA name).
+    sa.Column("name", sa.String),
+    sa.Column("time_zone", sa.String),
     sa.PrimaryKeyConstraint("tenant_id", name="pk_tenants"),
     sa.CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="ck_tenants_pause_has_reason"),
     sa.CheckConstraint("missed_policy IN ('send', 'skip', 'hold')", name="ck_tenants_missed_policy"),

@@ -75,3 +75,24 @@ counters = sa.Table(
     sa.PrimaryKeyConstraint("tenant_id", "status", "stripe", name="pk_campaign_counters"),
     postgresql_with={"fillfactor": "50"},
 )
+
+# Webhook batches as they came in, for whoever wonders why nothing moves; they belong to all tenants.
+webhook_batches = sa.Table(
+    "webhook_batches",
+    metadata,
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("received_at", UtcDateTime, nullable=False),
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("why", sa.Text),
+    sa.Column("events", sa.Integer),
+    sa.Column("new", sa.Integer),
+    sa.Column("duplicate", sa.Integer),
+    sa.Column("unknown", sa.Integer),
+    sa.Column("headers", json_type(), nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    # Compressed; NULL when it was too large to keep.
+    sa.Column("body", sa.LargeBinary),
+    sa.PrimaryKeyConstraint("id", name="pk_webhook_batches"),
+)

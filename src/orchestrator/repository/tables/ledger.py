@@ -65,6 +65,13 @@ partial(
     "ix_outreach_campaigns_due", campaigns.c.next_send_at.is_not(None), campaigns.c.tenant_id, campaigns.c.next_send_at
 )
 partial("ix_outreach_campaigns_held", campaigns.c.hold_reason.is_not(None), campaigns.c.tenant_id, campaigns.c.id)
+partial(
+    "ix_outreach_campaigns_batch",
+    campaigns.c.batch.is_not(None),
+    campaigns.c.tenant_id,
+    campaigns.c.batch,
+    campaigns.c.id,
+)
 sa.Index("ix_outreach_campaigns_status", campaigns.c.tenant_id, campaigns.c.status, campaigns.c.id)
 sa.Index("ix_outreach_campaigns_address", campaigns.c.tenant_id, campaigns.c.owner_address_key, campaigns.c.status)
 

@@ -1,0 +1,97 @@
+"""`Desk`: what people look at. One short method per question; the work is in `services`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator import bootstrap, contracts
+from orchestrator.repository import tenants
+from orchestrator.repository.browse import Batch
+from orchestrator.repository.tenants import Tenant
+from orchestrator.services import browse, tenancy
+from orchestrator.services.browse import Dossier, Page
+from orchestrator.services.figures import LONGEST_DAYS, Figures
+
+#: Tenants that are listed at once.
+TENANTS = 500
+
+
+class Desk:
+    """The readers' side of `OutreachOrchestrator`; reached as its `desk`.
+
+    Args:
+        services: The wired services.
+    """
+
+    def __init__(self, services: bootstrap.Services) -> None:
+        self._services = services
+
+    def tenants(self) -> list[Tenant]:
+        """Return up to 500 tenants, those with a name first."""
+        with self._services.read() as tx:
+            return tenants.known(tx, TENANTS)
+
+    def tenant(self, tenant_id: Any) -> Tenant:
+        """Return what was decided for a tenant, its name and its time zone. Raises `ValidationError`."""
+        with self._services.read() as tx:
+            return tenants.get(tx, contracts.parse_id("tenant_id", tenant_id))
+
+    def describe_tenant(self, tenant_id: Any, *, name: str | None = None, time_zone: str | None = None) -> Tenant:
+        """Say how a tenant is called and by which clock it lives; None leaves what there is.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            name: What people call it.
+            time_zone: IANA name, for example ``America/New_York``.
+
+        Raises:
+            ValidationError: The id or the name is malformed, or there is no such zone.
+        """
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return tenancy.describe(self._services.begin, tenant, name, time_zone)
+
+    def campaigns(
+        self, tenant_id: Any, typed: str = "", *, limit: int = 50, before: Any = None, after: Any = None
+    ) -> Page:
+        """Return one page of campaigns, newest first.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            typed: What to look for: ``status:bounced owner:@gmail.com batch:spring is:held maple``. What cannot be
+                understood is named in the page's ``search.problems``.
+            limit: Lines on a page.
+            before: Go on with those older than this campaign id.
+            after: Go back to those newer than this campaign id.
+
+        Raises:
+            ValidationError: An id is malformed, or the limit is no count.
+        """
+        tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
+        older = None if before is None else contracts.parse_id("before", before)
+        newer = None if after is None else contracts.parse_id("after", after)
+        return browse.page(self._services.read, tenant, typed, most, before=older, after=newer)
+
+    def count_campaigns(self, tenant_id: Any, typed: str = "") -> int:
+        """Return how many campaigns `typed` means, up to 10,000. Raises `ValidationError`."""
+        return browse.count(self._services.read, contracts.parse_id("tenant_id", tenant_id), typed)
+
+    def campaign(self, tenant_id: Any, campaign_id: Any) -> Dossier:
+        """Return a campaign with its history and its attempts. Raises `ValidationError`, `CampaignNotFound`."""
+        key = contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)
+        return browse.dossier(self._services.read, key)
+
+    def batches(self, tenant_id: Any, *, limit: int = 50, before: str | None = None) -> list[Batch]:
+        """Return imports and how their campaigns stand, in reverse order of their labels. Raises `ValidationError`."""
+        tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
+        return browse.batches(self._services.read, tenant, most, before)
+
+    def figures(self, tenant_id: Any, days: int = 30) -> Figures:
+        """Return the tenant's figures and what happened on each of the last `days` days, by the tenant's clock.
+
+        They are counted at most every few seconds; ``as_of`` says when.
+
+        Raises:
+            ValidationError: The id is malformed, or the days are no count; more than 366 are 366.
+        """
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return self._services.figures.of(tenant, min(contracts.parse_count("days", days), LONGEST_DAYS))

@@ -1,0 +1,92 @@
+"""Looking through campaigns: pages of a list, one campaign with all that is known of it, imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from orchestrator import errors
+from orchestrator.domain import search
+from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.domain.message import OutreachMessage
+from orchestrator.domain.search import Search
+from orchestrator.repository import Transaction, browse, campaigns, events, messages
+from orchestrator.repository.browse import Batch, Listed
+from orchestrator.repository.events import OutreachEvent
+
+Read = Callable[[], AbstractContextManager[Transaction]]
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Part of a list of campaigns, newest first; `older` and `newer` are the ids to go on from, or None at an end."""
+
+    search: Search
+    campaigns: list[Listed]
+    older: str | None
+    newer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """One campaign with all that is known of it."""
+
+    campaign: OutreachCampaign
+    #: In the order things happened.
+    events: list[OutreachEvent]
+    #: Every attempt to send it.
+    attempts: list[OutreachMessage]
+
+
+def page(
+    read: Read, tenant_id: str, typed: str, limit: int, *, before: str | None = None, after: str | None = None
+) -> Page:
+    """Return one page of the campaigns that `typed` means.
+
+    Args:
+        read: Opens a transaction that only reads.
+        tenant_id: Whose.
+        typed: As `domain.search` reads it.
+        limit: Lines on a page.
+        before: Go on with those older than this campaign id.
+        after: Go back to those newer than this campaign id; not together with `before`.
+    """
+    wanted = search.parse(typed)
+    with read() as tx:
+        found = browse.page(tx, tenant_id, wanted, limit + 1, before=before, after=after)
+    more = len(found) > limit
+    if after is not None:
+        shown = found[1:] if more else found
+        older, newer = (shown[-1].id if shown else None), (shown[0].id if more else None)
+    else:
+        shown = found[:limit]
+        older, newer = (shown[-1].id if more else None), (shown[0].id if before is not None and shown else None)
+    return Page(search=wanted, campaigns=shown, older=older, newer=newer)
+
+
+def count(read: Read, tenant_id: str, typed: str) -> int:
+    """Return how many campaigns `typed` means, up to `browse.MOST`."""
+    with read() as tx:
+        return browse.count(tx, tenant_id, search.parse(typed))
+
+
+def dossier(read: Read, key: Key) -> Dossier:
+    """Return a campaign with its history and its attempts, all of one moment.
+
+    Raises:
+        CampaignNotFound: The tenant has no such campaign.
+    """
+    with read() as tx:
+        campaign = campaigns.get(tx, key)
+        if campaign is None:
+            raise errors.CampaignNotFound(key[1])
+        attempts = messages.of_campaigns(tx, [key])[key]
+        return Dossier(campaign=campaign, events=events.of_campaign(tx, *key), attempts=list(attempts))
+
+
+def batches(read: Read, tenant_id: str, limit: int, before: str | None = None) -> list[Batch]:
+    """Return up to `limit` imports of a tenant and how their campaigns stand, in reverse order of their labels."""
+    with read() as tx:
+        return browse.batches(tx, tenant_id, limit, before)

@@ -1,0 +1,166 @@
+"""Looking through campaigns and figures: what people see is what is stored, page by page and day by day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator import errors
+from orchestrator.clock import ManualClock
+from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
+from orchestrator.repository import OutreachRepository
+from tests.samples import OTHER_TENANT, TENANT, facade, item, property_record
+
+
+@pytest.fixture
+def clocked(dsn: str, manual_clock: ManualClock):
+    repository = OutreachRepository(dsn, clock=manual_clock)
+    yield repository
+    repository.close()
+
+
+def test_a_list_is_read_page_by_page_and_back(repository: OutreachRepository):
+    with facade(repository) as (orchestrator, _):
+        items = (item(f"owner{n}@owners.test") for n in range(7))
+        made = [one.campaign.id for one in orchestrator.create_campaigns(TENANT, items) if one.campaign][::-1]
+        orchestrator.create_campaign(OTHER_TENANT, **item())
+        first = orchestrator.desk.campaigns(TENANT, limit=3)
+        second = orchestrator.desk.campaigns(TENANT, limit=3, before=first.older)
+        third = orchestrator.desk.campaigns(TENANT, limit=3, before=second.older)
+        back = orchestrator.desk.campaigns(TENANT, limit=3, after=third.newer)
+        start = orchestrator.desk.campaigns(TENANT, limit=3, after=back.newer)
+    pages = [[row.id for row in page.campaigns] for page in (first, second, third, back, start)]
+    assert pages == [made[:3], made[3:6], made[6:], made[3:6], made[:3]]
+    assert (first.newer, third.older, start.newer) == (None, None, None)
+
+
+def test_a_search_finds_what_it_says(repository: OutreachRepository):
+    def answer(mail: OutgoingMail) -> Outcome:
+        return Unknown("lost") if mail.to_email.startswith("doubt") else Accepted("x1")
+
+    owners = ("ann@gmail.com", "bob@owners.test", "doubt@owners.test", "held@owners.test")
+    with facade(repository, answer) as (orchestrator, _):
+        ids: dict[str, str] = {}
+        for number, owner in enumerate(owners):
+            record = property_record(owner, number=number)
+            batch = "spring" if number < 2 else None
+            campaign = orchestrator.create_campaign(TENANT, **item(property_record=record, batch=batch))
+            ids[campaign.id] = owner.split("@")[0]
+        held = next(id_ for id_, owner in ids.items() if owner == "held")
+        orchestrator.hold_campaign(held, TENANT, "look at it")
+        orchestrator.send_due()
+
+        def found(typed: str) -> set[str]:
+            assert orchestrator.desk.count_campaigns(TENANT, typed) == len(
+                orchestrator.desk.campaigns(TENANT, typed).campaigns
+            )
+            return {ids[row.id] for row in orchestrator.desk.campaigns(TENANT, typed).campaigns}
+
+        assert found("") == {"ann", "bob", "doubt", "held"}
+        assert found("status:sent") == {"ann", "bob"}
+        assert found("status:sent owner:@gmail.com") == {"ann"}
+        assert found("owner:A.N.N+tag@googlemail.com") == {"ann"}
+        assert found("batch:spring") == {"ann", "bob"}
+        assert found("is:held") == {"held"}
+        assert found("is:doubt") == {"doubt"}
+        assert found("2 maple") == {"doubt"}
+        assert found("100%") == set()
+        assert found(held) == {"held"}
+
+
+def test_a_line_of_the_list_tells_the_address_and_the_doubt(repository: OutreachRepository):
+    with facade(repository, lambda _: Unknown("lost")) as (orchestrator, _):
+        orchestrator.create_campaign(TENANT, **item())
+        orchestrator.send_due()
+        (row,) = orchestrator.desk.campaigns(TENANT).campaigns
+    assert (row.line1, row.city, row.state, row.zip) == ("114 Maple Street", "Dayton", "OH", "45402")
+    assert row.in_doubt
+
+
+def test_imports_are_listed_with_how_they_stand(repository: OutreachRepository):
+    with facade(repository) as (orchestrator, _):
+        for batch, n in (("autumn", 1), ("spring", 3)):
+            for number in range(n):
+                orchestrator.create_campaign(TENANT, **item(f"{batch}{number}@owners.test", batch=batch))
+        orchestrator.create_campaign(TENANT, **item("none@owners.test"))
+        orchestrator.operations.hold_batch(TENANT, "autumn", "not yet")
+        orchestrator.send_due()
+        told = [(b.label, b.campaigns, dict(b.statuses), b.held) for b in orchestrator.desk.batches(TENANT)]
+        (last,) = orchestrator.desk.batches(TENANT, before="spring")
+    assert told == [("spring", 3, {"sent": 3}, 0), ("autumn", 1, {"scheduled": 1}, 1)]
+    assert last.label == "autumn"
+
+
+def test_a_dossier_holds_history_and_attempts(repository: OutreachRepository):
+    with facade(repository) as (orchestrator, _):
+        campaign = orchestrator.create_campaign(TENANT, **item())
+        orchestrator.send_campaign(campaign.id, TENANT)
+        dossier = orchestrator.desk.campaign(TENANT, campaign.id)
+        with pytest.raises(errors.CampaignNotFound):
+            orchestrator.desk.campaign(OTHER_TENANT, campaign.id)
+    assert [event.event_type for event in dossier.events] == ["scheduled", "sent"]
+    assert [attempt.state for attempt in dossier.attempts] == ["accepted"]
+
+
+def test_days_are_those_of_the_tenants_clock(clocked: OutreachRepository, manual_clock: ManualClock):
+    # 03:30 UTC is the evening before in New York, and the morning in Kathmandu, which is 5:45 ahead.
+    manual_clock.advance(datetime(2026, 11, 20, 3, 30, tzinfo=UTC) - manual_clock.now())
+    with facade(clocked) as (orchestrator, _):
+        campaign = orchestrator.create_campaign(TENANT, **item())
+        orchestrator.send_campaign(campaign.id, TENANT)
+        manual_clock.advance(timedelta(hours=2))
+        ids = {"tenant_id": TENANT, "campaign_id": campaign.id}
+        at = int(manual_clock.now().timestamp())
+        orchestrator.handle_webhook({"event": "delivered", "timestamp": at, **ids})
+        told: dict[str, Any] = {}
+        for zone in ("America/New_York", "Asia/Kathmandu"):
+            orchestrator.desk.describe_tenant(TENANT, name="Acme", time_zone=zone)
+            told[zone] = _days(_counted(orchestrator))
+    assert told["America/New_York"] == {
+        "event": {"2026-11-19": {"sent": 1}, "2026-11-20": {"delivered": 1}},
+        "send": {"2026-11-19": {"sent": 1, "delivered": 1}},
+    }
+    assert told["Asia/Kathmandu"] == {
+        "event": {"2026-11-20": {"sent": 1, "delivered": 1}},
+        "send": {"2026-11-20": {"sent": 1, "delivered": 1}},
+    }
+
+
+def _counted(orchestrator: Any) -> Any:
+    from orchestrator.services import figures
+
+    return figures.count(orchestrator.services.read, TENANT, 30)
+
+
+def _days(found: Any) -> dict[str, Any]:
+    def told(days: Any) -> dict[str, Any]:
+        return {
+            day.day.isoformat(): {kind: n for kind, n in day.counts.items() if n}
+            for day in days
+            if any(day.counts.values())
+        }
+
+    return {"event": told(found.by_event_day), "send": told(found.by_send_day)}
+
+
+def test_figures_are_kept_for_a_moment_and_then_counted_again(repository: OutreachRepository):
+    now = [100.0]
+    with facade(repository, monotonic=lambda: now[0]) as (orchestrator, _):
+        orchestrator.create_campaign(TENANT, **item())
+        assert orchestrator.desk.figures(TENANT).funnel.counts["targeted"] == 1
+        orchestrator.create_campaign(TENANT, **item("two@owners.test"))
+        assert orchestrator.desk.figures(TENANT).funnel.counts["targeted"] == 1
+        now[0] += 4
+        assert orchestrator.desk.figures(TENANT).funnel.counts["targeted"] == 2
+
+
+def test_tenants_are_listed_by_name(repository: OutreachRepository):
+    with facade(repository) as (orchestrator, _):
+        orchestrator.create_campaign(TENANT, **item())
+        orchestrator.desk.describe_tenant(OTHER_TENANT, name="Zebra", time_zone="UTC")
+        told = [(tenant.tenant_id, tenant.name) for tenant in orchestrator.desk.tenants()]
+        with pytest.raises(errors.ValidationError, match="there is no time zone 'Mars/Base'"):
+            orchestrator.desk.describe_tenant(TENANT, time_zone="Mars/Base")
+    assert told == [(OTHER_TENANT, "Zebra"), (TENANT, None)]
