@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.sandbox.config import Behaviour, SandboxConfig
+from orchestrator.sandbox.config import Behaviour, OwnerModel, SandboxConfig
 from orchestrator.sandbox.faults import Faults
 from orchestrator.sandbox.message import Message
 from orchestrator.sandbox.sandbox import Sandbox
 from orchestrator.sandbox.server import SandboxServer
 
-__all__ = ["Behaviour", "Faults", "Message", "Sandbox", "SandboxConfig", "SandboxServer"]
+__all__ = ["Behaviour", "Faults", "Message", "OwnerModel", "Sandbox", "SandboxConfig", "SandboxServer"]

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from orchestrator import errors
 from orchestrator.sandbox.send_api import COMMON, errors_body
 
+MAX_WAIT = 60.0  # seconds
+
 
 class JsonAnswer(Response):
     """A JSON body in SendGrid's manner."""
@@ -54,3 +56,16 @@ def integer(request: Request, name: str, default: int | None = None) -> int | No
     if not text.isdecimal():
         raise errors.ValidationError(name, f"must be a whole number, not {text!r}")
     return int(text)
+
+
+def seconds(request: Request, name: str, default: float) -> float:
+    """Return a query parameter as a number of seconds, at most `MAX_WAIT`.
+
+    Raises:
+        errors.ValidationError: it is no number.
+    """
+    text = request.query_params.get(name, str(default))
+    try:
+        return min(max(float(text), 0.0), MAX_WAIT)
+    except ValueError:
+        raise errors.ValidationError(name, f"must be a number of seconds, not {text!r}") from None

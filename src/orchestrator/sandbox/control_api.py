@@ -10,8 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orchestrator import errors
-from orchestrator.sandbox.answers import JsonAnswer, body_of, failure, integer
+from orchestrator.sandbox.answers import JsonAnswer, body_of, failure, integer, seconds
 from orchestrator.sandbox.faults import DEFAULTS
+from orchestrator.sandbox.owner_api import owner_routes
 
 if TYPE_CHECKING:
     from orchestrator.sandbox.message import Message
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 PREFIX = "/sandbox/api"
 MAX_PAGE, DEFAULT_PAGE = 500, 50
-MAX_WAIT = 60.0  # seconds
 ACT_OPTIONS = ("group_id", "index", "ip", "part", "reason", "response", "status", "times", "type", "url", "useragent")
 
 
@@ -56,14 +56,6 @@ def whole(message: Message) -> dict[str, Any]:
     }
 
 
-def _seconds(request: Request, default: float) -> float:
-    text = request.query_params.get("timeout", str(default))
-    try:
-        return min(max(float(text), 0.0), MAX_WAIT)
-    except ValueError:
-        raise errors.ValidationError("timeout", f"must be a number of seconds, not {text!r}") from None
-
-
 def _message_routes(sandbox: Sandbox) -> list[Route]:
     async def messages(request: Request) -> Response:
         if request.method == "DELETE":
@@ -75,7 +67,7 @@ def _message_routes(sandbox: Sandbox) -> list[Route]:
         return JsonAnswer({"messages": [summary(message) for message in found], "cursor": cursor})
 
     async def wait(request: Request) -> Response:
-        to, timeout = request.query_params.get("to"), _seconds(request, 10.0)
+        to, timeout = request.query_params.get("to"), seconds(request, "timeout", 10.0)
         message = await run_in_threadpool(sandbox.wait_for_message, to, timeout)
         return (
             JsonAnswer(whole(message)) if message else failure(404, f"no message to {to or 'anybody'} in {timeout} s")
@@ -120,13 +112,14 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         return JsonAnswer(await run_in_threadpool(lambda: sandbox.truth(detail=detail)))
 
     async def settle(request: Request) -> Response:
-        return JsonAnswer(await run_in_threadpool(sandbox.settle, _seconds(request, 30.0)))
+        return JsonAnswer(await run_in_threadpool(sandbox.settle, seconds(request, "timeout", 30.0)))
 
     async def key(request: Request) -> Response:
         return JsonAnswer({"public_key": sandbox.rotate_key() if request.method == "POST" else sandbox.public_key})
 
     return [
         *_message_routes(sandbox),
+        *owner_routes(sandbox, PREFIX),
         Route(f"{PREFIX}/faults", faults, methods=["GET", "PUT", "PATCH", "DELETE"]),
         Route(f"{PREFIX}/truth", truth),
         Route(f"{PREFIX}/settle", settle, methods=["POST"]),

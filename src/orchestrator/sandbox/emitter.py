@@ -112,6 +112,20 @@ class Emitter:
                 self._wake()
             batch.add(part)
 
+    def begin(self) -> int:
+        """Count one more thing that has not come to its end; return what `end` must be told."""
+        with self._state:
+            self._unsettled += 1
+            return self._era
+
+    def end(self, era: int) -> None:
+        """Say that a thing which began in `era` has come to its end."""
+        self._finish(1, era)
+
+    def is_current(self, era: int) -> bool:
+        """Whether nothing was cleared since `era`."""
+        return era == self._era
+
     def settle(self, timeout: float) -> bool:
         """Wait until nothing is to come and every event was acknowledged or given up; False when time ran out."""
         with self._state:

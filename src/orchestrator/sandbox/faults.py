@@ -32,6 +32,9 @@ CHANCES = (
     "withhold",  # an event is never posted
     "unknown_event",
     "bad_signature",
+    # inbound mail
+    "inbound_duplicate",  # a mail is posted again although it was taken
+    "inbound_bad_signature",
 )
 SWITCHES = ("non_json_5xx",)
 SECONDS = ("delay", "retry_after", "rate_limit_reset")

@@ -27,6 +27,11 @@ def random_id() -> str:
     return _base64url(bytes(raw))
 
 
+def random_hex(length: int) -> str:
+    """Return so many random bytes as hexadecimal digits."""
+    return os.urandom(length).hex()
+
+
 def smtp_id(x_message_id: str) -> str:
     """Return the Message-ID a recipient sees when the sender set none."""
     return f"<{x_message_id}@{MTA_HOST}>"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from orchestrator.sandbox import ids
 
 _ANCHOR = re.compile(r"<a\s([^>]*)>", re.IGNORECASE)
 _HREF = re.compile(r"""href=(?:"(https?://[^"\s]+)"|'(https?://[^'\s]+)')""", re.IGNORECASE)
@@ -121,3 +124,32 @@ class Message:
             found = _TEXT_LINK.findall(self.body("text/plain") or "")
             links += [Link(url, index, "text") for index, url in enumerate(found)]
         return links[:_MAX_TRACKED_LINKS]
+
+
+def messages_of(
+    payload: dict[str, Any], x_message_id: str, request_part: str, now: int, numbers: Iterator[int]
+) -> Iterator[Message]:
+    """Yield the messages that a request makes, one for each recipient.
+
+    Args:
+        payload: The request's JSON.
+        x_message_id: Id of the request.
+        request_part: What they share of their `sg_message_id`.
+        now: Unix seconds.
+        numbers: Their running numbers.
+    """
+    shared = payload.get("custom_args") or {}
+    index = 0
+    for block in payload["personalizations"]:
+        own = block.get("custom_args")
+        custom_args = {**shared, **own} if own else shared
+        headers = {**(payload.get("headers") or {}), **(block.get("headers") or {})}
+        given = next((value for key, value in headers.items() if key.lower() == "message-id"), None)
+        smtp_id = given or ids.smtp_id(x_message_id)
+        for kind in ("to", "cc", "bcc"):
+            for person in block.get(kind) or ():
+                yield Message(
+                    x_message_id, index, person["email"], person.get("name"), kind, payload, block, custom_args,
+                    f"{request_part}.{index}", smtp_id, now, next(numbers),
+                )  # fmt: skip
+                index += 1

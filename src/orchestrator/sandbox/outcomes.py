@@ -18,6 +18,7 @@ from orchestrator.sandbox.message import Message
 # Story seconds after acceptance (SandboxConfig.speed tells how many of them pass in a real second).
 DELIVERY, SLOW_DELIVERY, RETRY_PAUSE = 2.0, 120.0, 20.0
 MACHINE, HUMAN_OPEN, HUMAN_CLICK, REACTION, LATE_BOUNCE = 1.0, 35.0, 48.0, 60.0, 90.0
+AWAY, ANSWER = 3.0, 90.0
 MAX_DEFERRALS = 9
 
 
@@ -26,7 +27,8 @@ class Step(NamedTuple):
 
     Args:
         at: Story seconds after acceptance.
-        action: A row of `happenings.HAPPENINGS`, or ``scanner`` or ``click`` for whatever links the mail has.
+        action: A row of `happenings.HAPPENINGS`, or ``scanner`` or ``click`` for whatever links the mail has; or a
+            deed of `owners.people.DEEDS`.
         options: What is special about it.
     """
 
@@ -44,6 +46,12 @@ _OPENED: Story = (*ACCEPTED, Step(DELIVERY + HUMAN_OPEN, "open"))
 
 def _after_delivery(after: float, action: str) -> Callable[[int], Story]:
     return lambda _number: (*ACCEPTED, Step(DELIVERY + after, action))
+
+
+def _answered(deed: str, after: float = ANSWER, **options: Any) -> Callable[[int], Story]:
+    """Owners open a mail before they do something about it; machines do not."""
+    first = ACCEPTED if after < HUMAN_OPEN else _OPENED
+    return lambda _number: (*first, Step(DELIVERY + after, deed, options))
 
 
 def _refused(action: str) -> Callable[[int], Story]:
@@ -88,6 +96,20 @@ MAGIC: dict[str, Callable[[int], Story]] = {
     "click": lambda _number: (*_OPENED, Step(DELIVERY + HUMAN_CLICK, "click")),
     "unsubscribe": _after_delivery(REACTION, "unsubscribe"),
     "asyncbounce": _after_delivery(LATE_BOUNCE, "async_bounce"),
+    "interested": _answered("reply", intent="interested"),
+    "question": _answered("reply", intent="question"),
+    "notinterested": _answered("reply", intent="not_interested"),
+    "sold": _answered("reply", intent="sold"),
+    "wrongperson": _answered("reply", intent="wrong_person"),
+    "stop": _answered("reply", intent="opt_out"),
+    "legal": _answered("reply", intent="legal"),
+    "away": _answered("out_of_office", AWAY),
+    "oneclick": _answered("one_click", REACTION),
+    "mailto": _answered("mailto_opt_out", REACTION),
+    "linkscanner": _answered("scan", MACHINE),
+    "bouncereport": _answered("bounce_report", AWAY),
+    "receipt": _answered("receipt", REACTION),
+    "complaint": _answered("complaint", REACTION),
 }
 _MAGIC_LOCAL_PART = re.compile(rf"({'|'.join(sorted(MAGIC, key=len, reverse=True))})(\d*)(?:$|[+.\-].*)", re.IGNORECASE)
 
@@ -101,13 +123,25 @@ def _shares(seed: int, email: str) -> list[float]:
 def _ordinary(rates: Behaviour, seed: int, email: str) -> Story:
     if rates == Behaviour():
         return ACCEPTED
-    fate, defer, machine, scanner, person, leave, report, late = _shares(seed, email)
+    fate, defer, *_ = _shares(seed, email)
     for rate, refusal in ((rates.bounce, "bounce"), (rates.block, "block"), (rates.drop, "drop")):
         if fate < rate:
             return MAGIC[refusal](0)
         fate -= rate
     story = _deferred(1) if defer < rates.defer else ACCEPTED
     done = story[-1].at
+    return (*story, *(step._replace(at=done + step.at) for step in reactions(rates, seed, email)))
+
+
+def reactions(rates: Behaviour, seed: int, email: str) -> Story:
+    """Return what the owner of an ordinary address does about a delivered mail, in story seconds after delivery.
+
+    Args:
+        rates: What ordinary addresses do.
+        seed: Decides which of them do it.
+        email: The owner's address.
+    """
+    _fate, _defer, machine, scanner, person, leave, report, late = _shares(seed, email)
     wishes = (
         (machine < rates.machine_open, MACHINE, "machine_open"),
         (scanner < rates.scanner, MACHINE, "scanner"),
@@ -117,7 +151,12 @@ def _ordinary(rates: Behaviour, seed: int, email: str) -> Story:
         (report < rates.spam, REACTION + 25, "spam"),
         (late < rates.async_bounce, LATE_BOUNCE, "async_bounce"),
     )
-    return (*story, *(Step(done + after, action) for wanted, after, action in wishes if wanted))
+    return tuple(Step(after, action) for wanted, after, action in wishes if wanted)
+
+
+def is_magic(email: str) -> bool:
+    """Whether the local part of an address decides what becomes of its mail."""
+    return _MAGIC_LOCAL_PART.fullmatch(email.rpartition("@")[0]) is not None
 
 
 def story_of(email: str, rates: Behaviour, seed: int) -> Story:

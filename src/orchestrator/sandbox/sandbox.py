@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import clock as clocks
 from orchestrator import errors
-from orchestrator.sandbox import happenings, ids, outcomes
-from orchestrator.sandbox.config import SandboxConfig
+from orchestrator.sandbox import happenings, ids
+from orchestrator.sandbox.config import Behaviour, OwnerModel, SandboxConfig
+from orchestrator.sandbox.deeds import Deeds
+from orchestrator.sandbox.errands import Errands
 from orchestrator.sandbox.faults import Faults
-from orchestrator.sandbox.message import Message
+from orchestrator.sandbox.inbound.delivery import Deliveries
+from orchestrator.sandbox.inbound.settings import ParseSettings, checked_url
+from orchestrator.sandbox.message import Message, messages_of
 from orchestrator.sandbox.outcomes import Step
+from orchestrator.sandbox.owners.people import Owners
 from orchestrator.sandbox.reporting import Reporter
 from orchestrator.sandbox.store import MessageStore
+from orchestrator.sandbox.stories import Stories
 from orchestrator.sandbox.suppressions import Suppressions
 from orchestrator.sandbox.truth import Truth
 
@@ -25,13 +31,6 @@ if TYPE_CHECKING:
 
 MAX_TIMES = 100
 ACTIONS = (*happenings.HAPPENINGS, "scanner", "account_status_change")
-_LIST_DETAILS = {
-    "bounces": ("reason", "status"),
-    "blocks": ("reason", "status"),
-    "invalid_emails": ("reason",),
-    "spam_reports": (),
-    "unsubscribes": (),
-}
 
 
 class Sandbox:
@@ -56,11 +55,47 @@ class Sandbox:
         self._numbers = itertools.count(1)
         self._reporter = Reporter(self.config, self.faults, self._truth, self.unix_time)
         self._emitter = self._reporter.emitter
+        self._errands = Errands(self._emitter)
+        self.parse_settings = ParseSettings(self.config)
+        self.deeds = Deeds(self.config.max_messages)
+        deliveries = Deliveries(self.config, self.parse_settings, self._errands, self.faults, self.unix_time)
+        self.owners = Owners(
+            lambda: self.config, self._store.get, self._errands, deliveries, self.deeds, self.unix_time
+        )
+        self._stories = Stories(
+            lambda: self.config, self._reporter, self._truth, self.suppressions, self.owners, self.unix_time
+        )
 
     @property
     def public_key(self) -> str:
         """The webhook's verification key, as SendGrid shows it (base64 DER SubjectPublicKeyInfo)."""
         return self._reporter.signer.public_key
+
+    @property
+    def inbound_public_key(self) -> str:
+        """The key that verifies the posts of inbound mail, in the same form."""
+        return self.parse_settings.own_signer.public_key
+
+    def rotate_inbound_key(self) -> str:
+        """Make a new key pair for inbound mail and return its public key."""
+        return self.parse_settings.own_signer.rotate()
+
+    def receive_at(self, url: str, host: str | None = None, **manner: bool) -> None:
+        """Post the owners' mail to `url` from now on, instead of where it went so far.
+
+        Args:
+            url: Absolute http or https address.
+            host: The host whose mail that is; None: every host's.
+            manner: ``raw``, ``signed`` and ``spam_check``, as in `SandboxConfig`.
+
+        Raises:
+            errors.ConfigurationError: it is not an http or https address; then nothing has changed.
+        """
+        changed = {f"inbound_{name}": value for name, value in manner.items()}
+        config = replace(self.config, inbound_url=checked_url(url), inbound_host=host, **changed)
+        self.parse_settings.clear()
+        self.parse_settings.put(self.parse_settings.own(config))
+        self.config = config
 
     def rotate_key(self) -> str:
         """Make a new key pair and return its public key; batches posted from now on carry the new signature."""
@@ -72,7 +107,8 @@ class Sandbox:
         Raises:
             errors.ConfigurationError: it is not an http or https address; then nothing has changed.
         """
-        self.config = self._reporter.redirect(webhook_url)
+        self._reporter.redirect(webhook_url)
+        self.config = replace(self.config, webhook_url=webhook_url)
 
     @cached_property
     def app(self) -> ASGIApp:
@@ -85,11 +121,13 @@ class Sandbox:
         """Start posting events; until then they wait."""
         self._store.open()
         self._emitter.start()
+        self._errands.start()
 
     def stop(self) -> None:
         """Stop posting events and send home whoever waits for mail; `start` goes on where this stopped."""
         self._store.close()
         self._emitter.stop()
+        self._errands.stop()
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -109,69 +147,19 @@ class Sandbox:
             payload: The decoded body of ``POST /v3/mail/send``; it is kept and must not be changed afterwards.
         """
         x_message_id = ids.random_id()
-        messages = list(self._messages_of(payload, x_message_id, self.unix_time()))
+        now = self.unix_time()
+        messages = list(
+            messages_of(payload, x_message_id, self._ids.request_part(x_message_id, now), now, self._numbers)
+        )
         self._store.add(messages)
         self._truth.accepted(messages)
-        self._emitter.schedule((self._delay(m), partial(self._begin, m)) for m in messages)
+        self._emitter.schedule((self._delay(m), partial(self._stories.begin, m)) for m in messages)
         return x_message_id
-
-    def _messages_of(self, payload: dict[str, Any], x_message_id: str, now: int) -> Iterator[Message]:
-        shared = payload.get("custom_args") or {}
-        request_part = self._ids.request_part(x_message_id, now)
-        index = 0
-        for block in payload["personalizations"]:
-            own = block.get("custom_args")
-            custom_args = {**shared, **own} if own else shared
-            headers = {**(payload.get("headers") or {}), **(block.get("headers") or {})}
-            given = next((value for key, value in headers.items() if key.lower() == "message-id"), None)
-            smtp_id = given or ids.smtp_id(x_message_id)
-            for kind in ("to", "cc", "bcc"):
-                for person in block.get(kind) or ():
-                    yield Message(
-                        x_message_id, index, person["email"], person.get("name"), kind, payload, block, custom_args,
-                        f"{request_part}.{index}", smtp_id, now, next(self._numbers),
-                    )  # fmt: skip
-                    index += 1
 
     def _delay(self, message: Message) -> float:
         """Return how many real seconds a scheduled mail waits; a time in the past means now."""
         send_at = message.personalization.get("send_at") or message.payload.get("send_at") or 0
         return max(send_at - message.accepted_at, 0) / self.config.speed
-
-    def _begin(self, message: Message) -> None:
-        """Decide what becomes of a mail at the moment SendGrid would try to deliver it."""
-        reason = self.suppressions.reason_to_drop(message)
-        config = self.config
-        story = outcomes.dropped(reason) if reason else outcomes.story_of(message.email, config.behaviour, config.seed)
-        now = self.unix_time()
-        later = [(step.at / config.speed, partial(self._happen, message, step, now)) for step in story if step.at > 0]
-        if story[0].at == 0:
-            self._happen(message, story[0], now)
-        self._emitter.schedule(later)
-
-    def _happen(self, message: Message, step: Step, began_at: int) -> list[dict[str, Any]]:
-        timestamp = began_at + int(step.at)
-        events: list[dict[str, Any]] = []
-        for action, options in outcomes.expand(step, message):
-            happening = happenings.HAPPENINGS[action]
-            event = happenings.event_of(happening, message, options, timestamp, self.config.user_id)
-            message.events.append(event)
-            self._truth.happened(message, happening.letter)
-            self._suppress(message, happening, event)
-            self._reporter.report(message, event)
-            events.append(event)
-        return events
-
-    def _suppress(self, message: Message, happening: happenings.Happening, event: dict[str, Any]) -> None:
-        if happening.suppresses:
-            details = {name: event.get(name, "") for name in _LIST_DETAILS[happening.suppresses]}
-            if happening.suppresses == "spam_reports":
-                details["ip"] = happenings.visitor_ip(message.email)
-            self.suppressions.add(happening.suppresses, message.email, event["timestamp"], **details)
-        elif happening.event == "group_unsubscribe":
-            self.suppressions.leave_group(event["asm_group_id"], message.email)
-        elif happening.event == "group_resubscribe":
-            self.suppressions.rejoin_group(event["asm_group_id"], message.email)
 
     def act(self, message_id: str | None, action: str, **options: Any) -> list[dict[str, Any]]:
         """Let something happen to a mail now, and return the events it made (none when it was not tracked).
@@ -198,7 +186,26 @@ class Sandbox:
         if type(times) is not int or not 1 <= times <= MAX_TIMES:
             raise errors.ValidationError("times", f"must be a whole number from 1 to {MAX_TIMES}")
         step = Step(0.0, action, options)
-        return [event for _ in range(times) for event in self._happen(message, step, self.unix_time())]
+        return [event for _ in range(times) for event in self._stories.happen(message, step, self.unix_time())]
+
+    def autopilot(
+        self, count: int, *, seed: int = 7, owners: OwnerModel | None = None, behaviour: Behaviour | None = None
+    ) -> dict[str, int]:
+        """Let the owners of those of the newest `count` mails that were delivered behave by rates, from now on.
+
+        Args:
+            count: How many mails.
+            seed: Decides which owners do what.
+            owners: How often they answer; default `OwnerModel.realistic`.
+            behaviour: How often they open, click and so on; default `Behaviour.realistic`.
+
+        Returns:
+            How many owners there were, and how often each thing is going to happen.
+        """
+        return self._stories.autopilot(
+            self._store.newest(None, count), seed=seed,
+            owners=owners or OwnerModel.realistic(), behaviour=behaviour or Behaviour.realistic(),
+        )  # fmt: skip
 
     def _change_account(self, kind: str) -> dict[str, Any]:
         if kind not in happenings.ACCOUNT_STATUS_TYPES:
@@ -237,9 +244,12 @@ class Sandbox:
         Keys: ``requests``, ``accepted`` (mails), ``accepted_twice`` (outreach_message_ids taken more than once),
         ``events`` (name → count), ``status`` (final status → count), ``duplicates``, ``withheld``, ``opens`` and
         ``clicks`` (human, machine), ``emitter``; with `detail` also ``messages`` by outreach_message_id (by message id
-        where the mail carried none) and ``campaigns`` by the campaign_id custom argument.
+        where the mail carried none) and ``campaigns`` by the campaign_id custom argument. ``owners``: what they did
+        (``deeds``: kind → count), the fates of the mail they sent (``inbound``), with `detail` also each deed
+        (``all``).
         """
-        return {**self._truth.report(detail=detail), "emitter": self._emitter.report()}
+        report = self._truth.report(detail=detail)
+        return {**report, "owners": self.deeds.report(detail=detail), "emitter": self._emitter.report()}
 
     def settle(self, timeout: float) -> dict[str, Any]:
         """Wait until every story is told and every event acknowledged or given up.
@@ -261,3 +271,4 @@ class Sandbox:
         self._store.clear()
         self.suppressions.clear()
         self._truth.clear()
+        self.deeds.clear()
