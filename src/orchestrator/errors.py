@@ -8,11 +8,13 @@ OrchestratorError
 │   │   └── DatabaseBusy
 │   ├── DatabaseUnusable
 │   ├── DatabaseMoved           nothing leaves by itself from a clone or a restored backup
-│   └── SchemaOutOfDate
+│   ├── SchemaOutOfDate
+│   └── ComplianceError         nothing leaves by itself while the sender lacks what the law wants
 ├── UnstorableData              the database refused a value
 ├── ValidationError             (also ValueError) one field of the caller's input is wrong
 ├── CampaignNotFound            (also ValueError)
 ├── AttemptNotFound             (also ValueError)
+├── ReplyNotFound               (also ValueError)
 ├── InvalidState                a command does not fit the campaign's present state
 ├── TemplateError               a template is missing, broken, or lacks a variable
 ├── SendError                   a mail did not go out, or nobody knows whether it did
@@ -22,6 +24,7 @@ OrchestratorError
 │   └── SendInDoubt             the outcome is unknown; it is never sent again blindly
 ├── WebhookError                an incoming webhook cannot be used
 │   ├── WebhookNotConfigured
+│   ├── InboundNotConfigured
 │   ├── SignatureMissing
 │   ├── SignatureInvalid
 │   ├── MalformedPayload
@@ -97,6 +100,14 @@ class SchemaOutOfDate(ConfigurationError):
     fix = "Run `outreach db upgrade` (or OutreachRepository.upgrade()) with this version of the package."
 
 
+class ComplianceError(ConfigurationError):
+    """The sender lacks what the law or the mailbox providers want of every mail; nothing is sent by itself."""
+
+
+class ComplianceWarning(UserWarning):
+    """A mail is sent by an explicit call although the sender lacks what the law wants; a worker would refuse."""
+
+
 class UnstorableData(OrchestratorError):
     """The database refused a value it was given; nothing was stored."""
 
@@ -132,6 +143,16 @@ class AttemptNotFound(OrchestratorError, ValueError):
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
         super().__init__(f"No attempt has the id {message_id}")
+
+
+class ReplyNotFound(OrchestratorError, ValueError):
+    """There is no reply with this id."""
+
+    fix = "`outreach reply list` shows the replies of a tenant with their ids, `--unmatched` those of nobody."
+
+    def __init__(self, reply_id: str) -> None:
+        self.reply_id = reply_id
+        super().__init__(f"No reply has the id {reply_id}")
 
 
 class InvalidState(OrchestratorError):
@@ -189,6 +210,15 @@ class WebhookNotConfigured(WebhookError):
     """No webhook verification key is configured, so no webhook can be trusted."""
 
     fix = "Set OUTREACH_WEBHOOK_PUBLIC_KEY to the key that SendGrid shows under Event Webhook → Security features."
+
+
+class InboundNotConfigured(WebhookError):
+    """Nothing is configured by which an inbound mail could be trusted, so none is taken."""
+
+    fix = (
+        "Set OUTREACH_INBOUND_PUBLIC_KEY to the key of the security policy of SendGrid's Inbound Parse, or"
+        " OUTREACH_INBOUND_SECRET to a long random text that ends the address SendGrid posts to."
+    )
 
 
 class SignatureMissing(WebhookError):

@@ -5,6 +5,7 @@ Only the façade, `OutreachRepository` and the entry points call `load`; everyth
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from orchestrator import errors
 
 SENDGRID_URL = "https://api.sendgrid.com"
+
+#: RFC 1123 §2.1, with at least one dot.
+_HOST = re.compile(r"(?=.{4,190}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_PATH_SEGMENT = re.compile(r"[A-Za-z0-9_-]{16,200}")
 
 
 class Settings(BaseSettings):
@@ -39,6 +44,19 @@ class Settings(BaseSettings):
         None, alias="OUTREACH_WEBHOOK_PUBLIC_KEY", description="Event webhook verification keys, comma-separated"
     )
     base_url: str | None = Field(None, alias="OUTREACH_BASE_URL", description="Public address of `outreach serve`")
+    inbound_host: str | None = Field(
+        None,
+        alias="OUTREACH_INBOUND_HOST",
+        description="Host whose mail SendGrid's Inbound Parse posts to `outreach serve`; replies go there",
+    )
+    inbound_public_key: str | None = Field(
+        None, alias="OUTREACH_INBOUND_PUBLIC_KEY", description="Inbound Parse verification keys, comma-separated"
+    )
+    inbound_secret: SecretStr | None = Field(
+        None,
+        alias="OUTREACH_INBOUND_SECRET",
+        description="Ends the address that Inbound Parse posts to, where it does not sign; at least 16 characters",
+    )
     secret_key: SecretStr | None = Field(
         None,
         alias="OUTREACH_SECRET_KEY",
@@ -63,6 +81,14 @@ class Settings(BaseSettings):
         ge=0,
         le=315_360_000,
         description="Seconds after which mail that is due has missed its time",
+    )
+    address_gap: float = Field(
+        72,
+        alias="OUTREACH_ADDRESS_GAP",
+        ge=0,
+        le=87_600,
+        allow_inf_nan=False,
+        description="Hours that must lie between two mails of a tenant to one address; 0: any",
     )
     in_doubt_grace: float = Field(
         900,
@@ -97,6 +123,20 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/") if value else value
+
+    @field_validator("inbound_host")
+    @classmethod
+    def _host_name(cls, value: str | None) -> str | None:
+        if value is not None and not _HOST.fullmatch(value):
+            raise ValueError("must be the name of a host, such as reply.example.com")
+        return value.lower() if value else value
+
+    @field_validator("inbound_secret")
+    @classmethod
+    def _path_segment(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _PATH_SEGMENT.fullmatch(value.get_secret_value()):
+            raise ValueError("must be at least 16 letters, digits, - and _: it is part of a web address")
+        return value
 
     @field_validator("brand_color")
     @classmethod

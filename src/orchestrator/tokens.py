@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from uuid import UUID
 
 import itsdangerous
@@ -22,6 +22,8 @@ from orchestrator import errors
 #: which two UUIDs and 80 bits of signature fit into 64 characters (RFC 5321 §4.5.3.1.1); base 32 would need 68. All
 #: are legal unquoted (RFC 5322 atext); digits come first so that a token never starts with a sign.
 LOCAL_PART_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz-_+"
+
+_PAIRS = tuple(first + second for first in LOCAL_PART_ALPHABET for second in LOCAL_PART_ALPHABET)
 
 _MAC_BYTES = 10
 _UUID_BYTES = 16
@@ -145,11 +147,16 @@ def _unpacked(raw: bytes) -> Iterator[str]:
 
 
 def _mac(key: str, purpose: str, packed: bytes) -> bytes:
+    return hmac.digest(_derived(key, purpose), packed, "sha256")[:_MAC_BYTES]
+
+
+@lru_cache(maxsize=16)
+def _derived(key: str, purpose: str) -> bytes:
     # A key of its own per purpose, and one that no link token is signed with.
-    derived = hmac.digest(key.encode(), b"local-part\0" + purpose.encode(), "sha256")
-    return hmac.digest(derived, packed, "sha256")[:_MAC_BYTES]
+    return hmac.digest(key.encode(), b"local-part\0" + purpose.encode(), "sha256")
 
 
+@cache
 def _width(size: int) -> int:
     """Return how many characters `size` bytes take."""
     base, number, width = len(LOCAL_PART_ALPHABET), 256**size - 1, 0
@@ -159,11 +166,12 @@ def _width(size: int) -> int:
 
 
 def _to_digits(raw: bytes) -> str:
-    number, digits = int.from_bytes(raw), []
-    for _ in range(_width(len(raw))):
-        number, digit = divmod(number, len(LOCAL_PART_ALPHABET))
-        digits.append(LOCAL_PART_ALPHABET[digit])
-    return "".join(reversed(digits))
+    # Two digits at a time: each mail that leaves needs one, and all our sizes make an even number of them.
+    number, pairs = int.from_bytes(raw), []
+    for _ in range(_width(len(raw)) // 2):
+        number, pair = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))
 
 
 def _from_digits(text: str, size: int) -> bytes | None:

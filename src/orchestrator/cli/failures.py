@@ -62,6 +62,7 @@ EXIT_CODES: dict[type[BaseException], ExitCode] = {
     errors.ValidationError: ExitCode.USAGE,
     errors.CampaignNotFound: ExitCode.NOT_FOUND,
     errors.AttemptNotFound: ExitCode.NOT_FOUND,
+    errors.ReplyNotFound: ExitCode.NOT_FOUND,
     errors.InvalidState: ExitCode.CONFLICT,
     errors.TemplateError: ExitCode.CHECKS_FAILED,
     errors.SendRejected: ExitCode.CONFLICT,

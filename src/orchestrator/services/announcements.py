@@ -27,6 +27,8 @@ PUBLISHED = {
     "unsubscribed_at": "event.outreach.unsubscribed",
     "complained_at": "event.outreach.complained",
 }
+#: Of those, what is told by whoever writes the fact, who knows more of it: each reply is told with its label.
+TOLD_APART = frozenset({"responded_at"})
 
 
 class Announced(Protocol):
@@ -48,6 +50,13 @@ def announcement(campaign: Announced, type_: str, at: datetime, status: Outreach
     """Return the CloudEvent that tells of `campaign`, which has come to `status` (default: the one it has)."""
     form = _form(type_, at, campaign.tenant_id, status or campaign.status)
     return _filled(form, type_, campaign.id, campaign.property_id, campaign.context)
+
+
+def with_more(told: WrittenEvent, **more: Any) -> WrittenEvent:
+    """Return `told` with `more` in its data."""
+    event = orjson.loads(told.text.encode())
+    event["data"] |= more
+    return told._replace(text=JsonText(orjson.dumps(event), "utf-8"))
 
 
 def announcements(

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from mmap import mmap
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -37,22 +38,25 @@ class Verifier:
     signs again, so a window would throw away real events. A replayed batch is harmless, because its events are already
     stored and are recognised as duplicates.
 
+    Inbound mail is signed in the same way, under the same header names.
+
     Args:
         public_keys: Keys as SendGrid shows them (base64 of a DER SubjectPublicKeyInfo) or as PEM; one text with commas
             between the keys, or a sequence of such texts.
+        variable: The variable that holds them, for messages.
 
     Raises:
         ConfigurationError: There is no key, or one of them is not a P-256 public key.
     """
 
-    def __init__(self, public_keys: str | Sequence[str]) -> None:
+    def __init__(self, public_keys: str | Sequence[str], variable: str = _VARIABLE) -> None:
         texts = [public_keys] if isinstance(public_keys, str) else public_keys
         keys = [key.strip() for text in texts for key in text.split(",") if key.strip()]
         if not keys:
-            raise _unusable("holds no key")
-        self._keys = tuple(_parse_key(key, f"key {n} of {len(keys)}") for n, key in enumerate(keys, start=1))
+            raise _unusable(variable, "holds no key")
+        self._keys = tuple(_parse_key(variable, key, f"key {n} of {len(keys)}") for n, key in enumerate(keys, start=1))
 
-    def verify(self, raw_body: bytes, headers: Mapping[str, str]) -> None:
+    def verify(self, raw_body: bytes | mmap, headers: Mapping[str, str]) -> None:
         """Return when the signature is good, raise otherwise.
 
         Args:
@@ -98,7 +102,7 @@ def _matches(key: ec.EllipticCurvePublicKey, der: bytes, digest: bytes) -> bool:
     return True
 
 
-def _parse_key(text: str, name: str) -> ec.EllipticCurvePublicKey:
+def _parse_key(variable: str, text: str, name: str) -> ec.EllipticCurvePublicKey:
     try:
         if text.startswith("-----BEGIN"):
             # Environment files often carry the two characters \n where the PEM has line ends.
@@ -106,14 +110,13 @@ def _parse_key(text: str, name: str) -> ec.EllipticCurvePublicKey:
         else:
             key = serialization.load_der_public_key(base64.b64decode("".join(text.split()), validate=True))
     except (ValueError, UnsupportedAlgorithm):
-        raise _unusable(f"is wrong: {name} is neither base64 of a DER public key nor PEM") from None
+        raise _unusable(variable, f"is wrong: {name} is neither base64 of a DER public key nor PEM") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise _unusable(f"is wrong: {name} is not an elliptic-curve key on P-256, which SendGrid signs with")
+        raise _unusable(variable, f"is wrong: {name} is not an elliptic-curve key on P-256, which SendGrid signs with")
     return key
 
 
-def _unusable(problem: str) -> errors.ConfigurationError:
+def _unusable(variable: str, problem: str) -> errors.ConfigurationError:
     return errors.ConfigurationError(
-        f"{_VARIABLE} {problem}.",
-        fix="Copy the verification key from SendGrid's Event Webhook → Security features; commas between several.",
+        f"{variable} {problem}.", fix="Copy the verification key as SendGrid shows it; commas between several."
     )
