@@ -24,7 +24,10 @@ def test_templates_are_copied_out_once(cli: Run):
 def test_untouched_and_shipped_templates_are_fine(cli: Run):
     cli("template", "eject", "own")
     assert cli("template", "check", "own").code == 0
-    assert cli("template", "check", "--json").json == {"ok": True, "problems": []}
+    told = cli("template", "check", "--json").json
+    assert told["ok"]
+    assert told["findings"] == []
+    assert told["mails"] > 50
 
 
 def test_a_syntax_error_is_shown_with_line_and_caret(cli: Run):
@@ -36,24 +39,58 @@ def test_a_syntax_error_is_shown_with_line_and_caret(cli: Run):
     assert place.startswith("own/memo_delivery_email.txt:3: ")
     assert source.endswith("| {% endfor %}")
     assert source[caret.index("^") :].startswith("endfor")
-    (problem,) = cli("template", "check", "own", "--json").json["problems"]
-    assert problem["line"] == 3
+    told = cli("template", "check", "--dir", "own", "--json")
+    assert told.code == 9
+    (finding,) = told.json["findings"]
+    assert (finding["rule"], finding["severity"], finding["line"]) == ("template", "fail", 3)
 
 
-def test_an_unknown_variable_and_a_lost_opt_out_link_are_problems(cli: Run):
+def test_an_unknown_variable_is_named_with_the_one_that_was_meant(cli: Run):
     cli("template", "eject", "own")
     Path("own/memo_delivery_email.txt").write_text("Hello {{ onwer_name }}\n")
-    Path("own/memo_delivery_email.html").write_text("<p>Hello</p>\n")
     told = cli("template", "check", "own")
     assert told.code == 9
     assert "'onwer_name' is not a variable of this mail; did you mean 'owner_name'?" in told.out
-    assert "does not show the opt-out link" in told.out
+
+
+def test_a_lost_opt_out_link_is_told_with_its_reason(cli: Run):
+    cli("template", "eject", "own")
+    path = Path("own/memo_delivery_email.txt")
+    path.write_text(path.read_text().replace("{{ unsubscribe_url }}\n", "ask us\n"))
+    told = cli("template", "check", "own")
+    assert told.code == 9
+    assert "memo_delivery_email.txt: fail opt-out: the opt-out link is missing: write {{ unsubscribe_url }}" in told.out
+    assert "why: The law wants it clear and conspicuous" in told.out
+    assert "to correct" in told.err
+
+
+def test_a_warning_is_told_and_passes(cli: Run):
+    cli("template", "eject", "own")
+    path = Path("own/memo_delivery_email.html")
+    path.write_text(path.read_text().replace("font-size:13px", "font-size:11px"))
+    told = cli("template", "check", "own")
+    assert told.code == 0
+    assert ": warn text-size: 'font-size:11px' is too small" in told.out
+    assert "to consider" in told.err
+
+
+def test_a_link_to_somebody_elses_domain_is_told_when_ours_is_known(cli: Run, monkeypatch: pytest.MonkeyPatch):
+    cli("template", "eject", "own")
+    for name in ("html", "txt"):
+        path = Path(f"own/memo_delivery_email.{name}")
+        link = '<a href="https://elsewhere.test/">Us</a> unless' if name == "html" else "https://elsewhere.test/ unless"
+        path.write_text(path.read_text().replace("Would you be", f"{link} you be"))
+    assert "link-foreign" not in cli("template", "check", "own").out
+    monkeypatch.setenv("SENDGRID_FROM_EMAIL", "ann@realty.test")
+    told = cli("template", "check", "own")
+    assert told.code == 0
+    assert "warn link-foreign: 'https://elsewhere.test/' is not on realty.test" in told.out
 
 
 def test_a_folder_that_is_not_there_is_a_problem(cli: Run):
     told = cli("template", "check", "nowhere")
     assert told.code == 9
-    assert "nowhere: is not a folder" in told.out
+    assert "nowhere: fail template: is not a folder" in told.out
 
 
 def test_an_empty_database_is_brought_to_the_current_schema(cli: Run, empty_dsn: str, monkeypatch: pytest.MonkeyPatch):

@@ -120,14 +120,6 @@ def test_check_names_unknown_variables_and_suggests_the_right_one(tmp_path: Path
     assert caret.index("^") == excerpt.index("greting")
 
 
-def test_check_sees_a_template_without_opt_out_or_postal_address(tmp_path: Path) -> None:
-    (tmp_path / TEXT).write_text("{{ greeting }} {{ address.line1 }} {{ memo_url }}", encoding="utf-8")
-    messages = [problem.message for problem in Renderer(tmp_path).check()]
-    assert len(messages) == 2
-    assert "opt-out link" in messages[0]
-    assert "postal address" in messages[1]
-
-
 def test_a_template_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     (tmp_path / TEXT).write_bytes("Grüß".encode("latin-1"))
     with pytest.raises(errors.TemplateError, match="UTF-8"):

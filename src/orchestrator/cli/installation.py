@@ -14,7 +14,7 @@ from orchestrator import errors, settings
 from orchestrator.cli import session
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output
-from orchestrator.rendering import Problem, Renderer
+from orchestrator.rendering import Renderer
 from orchestrator.repository import OutreachRepository, schema
 
 _MASK = "********"
@@ -33,32 +33,6 @@ def eject_templates(directory: Path, force: bool, output: Output) -> None:
     else:
         output.write("\n".join(map(str, written)))
     output.say(f"→ edit them, then: OUTREACH_TEMPLATE_DIR={directory} outreach template check")
-
-
-def check_templates(directory: Path | None, output: Output) -> ExitCode:
-    """Write what is wrong with templates, with line and caret."""
-    chosen = directory or session.load_settings().template_dir
-    problems = Renderer(chosen).check()
-    if output.structured:
-        output.document({"ok": not problems, "problems": [_described(problem) for problem in problems]})
-    else:
-        for problem in problems:
-            output.write(str(problem))
-    where = chosen or "the shipped templates"
-    if problems:
-        output.say(f"[red]{len(problems)} problem(s) in {where}.[/]")
-        return ExitCode.CHECKS_FAILED
-    output.say(f"[green]✓[/] {where}: nothing wrong.")
-    return ExitCode.OK
-
-
-def _described(problem: Problem) -> dict[str, Any]:
-    return {
-        "template": problem.template,
-        "line": problem.line,
-        "message": problem.message,
-        "excerpt": problem.excerpt,
-    }
 
 
 def upgrade_database(output: Output) -> None:
