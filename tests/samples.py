@@ -11,8 +11,10 @@ from typing import Any
 from orchestrator import OutreachOrchestrator
 from orchestrator.bootstrap import Parts
 from orchestrator.clock import Clock
+from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.message import Outcome, OutgoingMail
-from orchestrator.repository import OutreachRepository
+from orchestrator.domain.suppression import Kind
+from orchestrator.repository import OutreachRepository, Transaction, addresses, suppressions
 from orchestrator.transports.fake import FakeTransport
 
 TENANT = "7d9f1c52-3a44-4c0f-9d3e-0f3b6a1c2d10"
@@ -47,6 +49,19 @@ def item(email: str = "owner@owners.test", **more: Any) -> dict[str, Any]:
     return {"property_record": property_record(email), "score_result": SCORE, "memo_url": MEMO_URL, **more}
 
 
+def suppress(tx: Transaction, key: tuple[str, str], reason: SuppressionReason, source: str = "test") -> None:
+    """Put an address, (tenant, canonical form), on the suppression list as somebody does who locks it first."""
+    addresses.lock(tx, [key])
+    suppressions.add(
+        tx,
+        [
+            suppressions.Entry(
+                tenant_id=key[0], kind=Kind.ADDRESS, value=key[1], reason=reason, source=source, created_at=tx.now()
+            )
+        ],
+    )
+
+
 @contextmanager
 def facade(
     repository: OutreachRepository,
@@ -57,11 +72,14 @@ def facade(
     monotonic: Callable[[], float] = time.monotonic,
     **settings: Any,
 ) -> Iterator[tuple[OutreachOrchestrator, FakeTransport]]:
-    """An orchestrator whose mails go to a fake transport; `handler` decides each outcome."""
+    """An orchestrator whose mails go to a fake transport; `handler` decides each outcome.
+
+    Most tests write to one owner again and again, so any number of mails may go to one address.
+    """
     transport = FakeTransport(handler, monotonic)
     parts = Parts(transport=transport, clock=clock, pause=pause, monotonic=monotonic)
     orchestrator = OutreachOrchestrator(
-        repository, "SG.test.key", "team@sender.test", "Sample Realty", parts=parts, **settings
+        repository, "SG.sandbox.key", "team@sender.test", "Sample Realty", parts=parts, **{"address_gap": 0} | settings
     )
     with orchestrator:
         yield orchestrator, transport

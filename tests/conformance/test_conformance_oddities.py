@@ -32,7 +32,7 @@ EXPECTED: dict[str, tuple[str, set[str], str, str | None]] = {
     "bounce": ("bounced", {"bounced_at"}, "bounced", "bounce"),
     "bounce without type": ("bounced", {"bounced_at"}, "bounced", "bounce"),
     "blocked": ("failed", {"failed_at"}, "blocked", None),
-    "expired": ("failed", {"failed_at"}, "blocked", None),
+    "expired": ("failed", {"failed_at"}, "expired", None),
     "dropped": ("failed", {"failed_at"}, "dropped", None),
     "dropped: bounced": ("failed", {"failed_at"}, "dropped", "bounce"),
     "dropped: unsubscribed": ("failed", {"failed_at"}, "dropped", "unsubscribe"),

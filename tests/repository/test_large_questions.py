@@ -54,10 +54,7 @@ def test_keys_may_be_of_very_many_tenants(repository: OutreachRepository) -> Non
     strangers = [(new_id(), new_id()) for _ in range(1_200)]  # SQLite nests no expression deeper than 1,000
     with repository.transaction() as tx:
         assert set(campaigns.lock_many(tx, [(T, known), *strangers])) == {(T, known)}
-        addresses.lock(tx, [(T, "ada@owners.test")])
-        addresses.suppress(
-            tx, (T, "ada@owners.test"), reason=SuppressionReason.MANUAL, source="test", at=ManualClock().now()
-        )
+        samples.suppress(tx, (T, "ada@owners.test"), SuppressionReason.MANUAL)
         assert set(addresses.get_many(tx, [(T, "ada@owners.test"), *strangers])) == {(T, "ada@owners.test")}
 
 

@@ -15,8 +15,10 @@ from orchestrator.clock import ManualClock, new_id
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.cloudevents import WrittenEvent
 from orchestrator.domain.events import SuppressionReason
+from orchestrator.domain.suppression import Kind
 from orchestrator.domain.text import JsonText
-from orchestrator.repository import OutreachRepository, addresses, events, instance, outbox, statistics
+from orchestrator.repository import OutreachRepository, addresses, events, instance, outbox, statistics, suppressions
+from orchestrator.repository.suppressions import Entry
 from orchestrator.services import campaigns as creating
 from tests import samples
 
@@ -89,14 +91,12 @@ def test_locking_an_address_makes_it_and_the_strongest_suppression_stays(reposit
     now = datetime(2026, 3, 2, tzinfo=UTC)
     with repository.transaction() as tx:
         addresses.lock(tx, [key, key, (samples.OTHER_TENANT, "owner@owners.test")])
-        addresses.suppress(tx, key, reason=SuppressionReason.UNSUBSCRIBE, source="link", at=now)
-        addresses.suppress(tx, key, reason=SuppressionReason.BOUNCE, source="webhook", at=now + timedelta(days=1))
+        suppressions.add(tx, [_entry(key, SuppressionReason.UNSUBSCRIBE, "link", now)])
+        suppressions.add(tx, [_entry(key, SuppressionReason.BOUNCE, "webhook", now + timedelta(days=1))])
         other = (samples.OTHER_TENANT, "bounced@owners.test")
         addresses.lock(tx, [other])
-        addresses.suppress(tx, other, reason=SuppressionReason.BOUNCE, source="bounced", at=now)
-        addresses.suppress(
-            tx, other, reason=SuppressionReason.COMPLAINT, source="complained", at=now + timedelta(days=1)
-        )
+        suppressions.add(tx, [_entry(other, SuppressionReason.BOUNCE, "bounced", now)])
+        suppressions.add(tx, [_entry(other, SuppressionReason.COMPLAINT, "complained", now + timedelta(days=1))])
     with repository.reading() as tx:
         found = addresses.get_many(tx, [key, (samples.OTHER_TENANT, "owner@owners.test")])
     assert found[key].suppression_reason is SuppressionReason.UNSUBSCRIBE
@@ -106,6 +106,10 @@ def test_locking_an_address_makes_it_and_the_strongest_suppression_stays(reposit
     assert (stronger.suppression_reason, stronger.suppression_source) == (SuppressionReason.COMPLAINT, "complained")
     assert stronger.suppressed_at == now
     assert found[samples.OTHER_TENANT, "owner@owners.test"].suppressed_at is None
+
+
+def _entry(key: tuple[str, str], reason: SuppressionReason, source: str, at: datetime) -> Entry:
+    return Entry(tenant_id=key[0], kind=Kind.ADDRESS, value=key[1], reason=reason, source=source, created_at=at)
 
 
 def _event(campaign_id: str, **columns: object) -> events.OutreachEvent:
@@ -158,7 +162,7 @@ def test_a_value_no_database_stores_is_refused_and_nothing_of_its_transaction_is
     with pytest.raises(errors.UnstorableData, match="refused the data"), repository.transaction() as tx:
         instance.keep_first(tx, "before", "kept")
         addresses.lock(tx, [(T, "a@b.test")])
-        addresses.suppress(tx, (T, "a@b.test"), reason=SuppressionReason.MANUAL, source="x", at="soon")  # type: ignore[arg-type]
+        addresses.ended(tx, "soon", 1)  # type: ignore[arg-type]
     with repository.reading() as tx:
         assert instance.get(tx, "before") is None
 
@@ -232,7 +236,7 @@ def test_both_ways_to_lock_addresses_wait_in_one_order(repository: OutreachRepos
                     if seed % 2:
                         addresses.lock(tx, mine)
                     else:
-                        addresses.lock_to_write(tx, mine, moment)
+                        addresses.lock_to_write(tx, dict.fromkeys(mine, samples.new_uuid()), moment)
             except errors.OrchestratorError as error:
                 failures.append(error)
 

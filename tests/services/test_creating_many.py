@@ -10,9 +10,10 @@ import pytest
 
 from orchestrator import OutreachStatus
 from orchestrator.domain.events import SuppressionReason
-from orchestrator.repository import OutreachRepository, addresses, arrivals, campaigns
+from orchestrator.repository import OutreachRepository, arrivals, campaigns
 from orchestrator.services import campaigns as creating
 from orchestrator.services import statistics
+from tests import samples
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 
 SEVERAL_CHUNKS = creating.CHUNK * 3 + 7
@@ -98,10 +99,7 @@ def test_texts_come_back_as_they_went_in_one_by_one_and_many_at_once(
 
 def test_suppressed_addresses_are_left_off_the_queue_among_many(repository: OutreachRepository) -> None:
     with repository.transaction() as tx:
-        addresses.lock(tx, [(TENANT, "owner7@owners.test")])
-        addresses.suppress(
-            tx, (TENANT, "owner7@owners.test"), reason=SuppressionReason.MANUAL, source="test", at=tx.now()
-        )
+        samples.suppress(tx, (TENANT, "owner7@owners.test"), SuppressionReason.MANUAL)
     items = [item(f"Owner{n}@owners.test") for n in range(100)]
     results = list(creating.create_many(repository.transaction, TENANT, items))
     suppressed = [r.index for r in results if r.campaign and r.campaign.status is OutreachStatus.SUPPRESSED]

@@ -122,8 +122,7 @@ def test_an_address_that_is_refused_is_not_noted(repository: OutreachRepository,
         with orchestrator.services.begin() as tx:
             claims = batch.claim_due(tx, 10, None).claims
             key = (samples.TENANT, claims[0].campaign.owner_address_key)
-            addresses.lock(tx, [key])
-            addresses.suppress(tx, key, reason=SuppressionReason.UNSUBSCRIBE, source="a person", at=manual_clock.now())
+            samples.suppress(tx, key, SuppressionReason.UNSUBSCRIBE, "a person")
         mail = orchestrator.services.composer.compose(claims[0].campaign, claims[0].message.id)
         with orchestrator.services.begin() as tx:
             answers = batch.hand(tx, [(claims[0], mail)], "account")

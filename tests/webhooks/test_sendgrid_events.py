@@ -43,7 +43,7 @@ EXPECTED: list[tuple[str, Fact, str, dict[str, Any]]] = [
     ("bounce_without_type", Fact.BOUNCED, "bounced", {"suppress": BOUNCE, "reason": "550 No such user here"}),
     ("bounce_asynchronous", Fact.BOUNCED, "bounced", {"suppress": BOUNCE, "sendgrid_message_id": None}),
     ("bounce_blocked_without_status", Fact.BLOCKED, "blocked", {}),
-    ("bounce_expired", Fact.BLOCKED, "blocked", {"reason": "unable to deliver: retried for 72 hours"}),
+    ("bounce_expired", Fact.EXPIRED, "expired", {"reason": "unable to deliver: retried for 72 hours"}),
     ("dropped_bounced_address", Fact.DROPPED, "dropped", {"suppress": BOUNCE, "reason": "Bounced Address"}),
     ("dropped_unsubscribed_address", Fact.DROPPED, "dropped", {"suppress": UNSUBSCRIBE}),
     ("dropped_spam_reporting_address", Fact.DROPPED, "dropped", {"suppress": COMPLAINT}),
@@ -223,7 +223,7 @@ def test_an_open_without_the_machine_flag_counts_as_a_persons(flag: Any):
     assert event(event="open", sg_machine_open=flag).fact is Fact.OPENED
 
 
-@pytest.mark.parametrize("kind", ["blocked", "BLOCKED", " Expired "])
+@pytest.mark.parametrize("kind", ["blocked", "BLOCKED", " Blocked "])
 def test_a_message_level_bounce_does_not_suppress_the_address(kind: str):
     parsed = event(event="bounce", type=kind)
 

@@ -17,7 +17,8 @@ class Fact(StrEnum):
     DEFERRED = "deferred"
     DELIVERED = "delivered"
     DROPPED = "dropped"
-    BLOCKED = "blocked"  #: ``bounce`` of type blocked or expired: this mail failed, the address is not to blame
+    BLOCKED = "blocked"  #: ``bounce`` of type blocked: this mail failed, the address is not to blame
+    EXPIRED = "expired"  #: ``bounce`` of type expired, a soft bounce: SendGrid tried for days; it tells when repeated
     BOUNCED = "bounced"  #: ``bounce`` of type bounce, or without a type
     MACHINE_OPENED = "machine_opened"
     OPENED = "opened"

@@ -71,6 +71,8 @@ class Rule:
     #: The provider reports about this mail, so it was accepted, whatever our ledger believes.
     evidence: bool = True
     suppresses: SuppressionReason | None = None
+    #: One says nothing against the address; several, and nothing delivered between them, do.
+    soft_bounce: bool = False
 
 
 RULES: dict[Fact, Rule] = {
@@ -81,6 +83,7 @@ RULES: dict[Fact, Rule] = {
     Fact.DELIVERED: Rule(Status.DELIVERED, ("sent_at", "delivered_at")),
     Fact.DROPPED: Rule(Status.FAILED, ("sent_at", "failed_at")),
     Fact.BLOCKED: Rule(Status.FAILED, ("sent_at", "failed_at")),
+    Fact.EXPIRED: Rule(Status.FAILED, ("sent_at", "failed_at"), soft_bounce=True),
     Fact.BOUNCED: Rule(Status.BOUNCED, ("sent_at", "bounced_at"), suppresses=SuppressionReason.BOUNCE),
     Fact.MACHINE_OPENED: Rule(Status.SENT, ("sent_at", "machine_opened_at")),
     Fact.OPENED: Rule(Status.OPENED, ("sent_at", "opened_at")),

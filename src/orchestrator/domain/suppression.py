@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from orchestrator.domain.events import Fact
+
+#: Mails to one address that must expire, with nothing delivered between them, before it is left alone for a while.
+SOFT_BOUNCES = 3
+#: For how long that is; and how long one of them counts.
+SOFT_BOUNCES_REST = timedelta(days=90)
 
 
 class Kind(StrEnum):
@@ -38,3 +47,27 @@ def address_key(email: str) -> str:
 def domain_of(key: str) -> str:
     """Return the domain of a canonical address."""
     return key.rpartition("@")[2]
+
+
+def soft_bounces(happened: Iterable[tuple[str, str | None, datetime]]) -> int:
+    """Return how many mails to an address expired since the last one that was delivered, in whatever order it is told.
+
+    Args:
+        happened: What became of mails to it: ``expired`` or ``delivered``, which mail, and when.
+    """
+    told = list(happened)
+    delivered = max((at for what, _, at in told if what == Fact.DELIVERED), default=None)
+    return len({mail for what, mail, at in told if what == Fact.EXPIRED and (delivered is None or at > delivered)})
+
+
+def last_error(reason: str) -> str:
+    """Return what is noted on a campaign that is suppressed for `reason`, a word or ``kind: word``."""
+    kind, _, word = reason.rpartition(": ")
+    return f"{kind or Kind.ADDRESS} suppressed: {word}"
+
+
+def stands_against(reason: str) -> str:
+    """Return in words what a suppression for `reason`, a word or ``kind: word``, says of a mail."""
+    kind, _, word = reason.rpartition(": ")
+    about = {Kind.PROPERTY: "the property must not be written about", Kind.DOMAIN: "the domain must not be written to"}
+    return f"{about.get(Kind(kind or Kind.ADDRESS), 'the address must not be written to')}: {word}"

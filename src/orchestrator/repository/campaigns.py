@@ -15,6 +15,7 @@ from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import addresses as people
 from orchestrator.repository.tables import campaigns as table
+from orchestrator.repository.tables import suppressions as entries
 from orchestrator.repository.tables import tenants as decided
 
 #: (tenant_id, campaign_id)
@@ -173,14 +174,29 @@ def with_status(tx: Transaction, tenant_id: str, status: OutreachStatus, limit: 
 
 
 def failed(tx: Transaction, tenant_id: str, limit: int) -> list[OutreachCampaign]:
-    """Return up to `limit` failed campaigns of the tenant whose address may still be written to, newest first."""
+    """Return up to `limit` failed campaigns of the tenant that the suppression list is not about, newest first."""
     suppressed = sa.exists().where(
         people.c.tenant_id == table.c.tenant_id,
         people.c.address_key == table.c.owner_address_key,
         people.c.suppressed_at.is_not(None),
+        sa.or_(people.c.suppressed_until.is_(None), people.c.suppressed_until > tx.now()),
     )
-    query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.status == OutreachStatus.FAILED, ~suppressed)
+    covered = sa.exists().where(entries.c.tenant_id == table.c.tenant_id, sa.or_(_of_property(), _of_domain()))
+    query = sa.select(table).where(table.c.tenant_id == tenant_id, table.c.status == OutreachStatus.FAILED)
+    query = query.where(~suppressed, ~covered)
     return [_campaign(row) for row in tx.execute(query.order_by(table.c.id.desc()).limit(limit))]
+
+
+def _of_property() -> sa.ColumnElement[bool]:
+    """An entry of the suppression list is about a campaign's property."""
+    return sa.and_(entries.c.kind == "property", entries.c.value == sa.cast(table.c.property_id, sa.String))
+
+
+def _of_domain() -> sa.ColumnElement[bool]:
+    """An entry of the suppression list is about the domain of a campaign's owner."""
+    key = table.c.owner_address_key
+    ending = sa.func.substr(key, sa.func.length(key) - sa.func.length(entries.c.value))
+    return sa.and_(entries.c.kind == "domain", ending == sa.func.concat("@", entries.c.value))
 
 
 def page(

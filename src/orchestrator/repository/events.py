@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -11,9 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.clock import new_id
+from orchestrator.domain.events import Fact
 from orchestrator.domain.text import JsonText
 from orchestrator.repository.columns import column_names
-from orchestrator.repository.engine import Transaction
+from orchestrator.repository.engine import Transaction, by_tenant
+from orchestrator.repository.tables import campaigns
 from orchestrator.repository.tables import events as table
 from orchestrator.repository.tables import unmatched_events as unmatched
 
@@ -95,3 +97,27 @@ def unmatched_of_kind(tx: Transaction, kind: str) -> dict[str, Any]:
 def count_unmatched(tx: Transaction) -> int:
     """Return how many events have been kept aside."""
     return tx.execute(sa.select(sa.func.count()).select_from(unmatched)).scalar_one()
+
+
+def deliveries_to(
+    tx: Transaction, keys: Iterable[tuple[str, str]], since: datetime
+) -> dict[tuple[str, str], list[tuple[str, str | None, datetime]]]:
+    """Return what became of mails to addresses after `since`: ``delivered`` or ``expired``, which mail, and when.
+
+    Args:
+        tx: The transaction.
+        keys: (tenant_id, address_key) of the owners.
+        since: Older reports are left out.
+    """
+    owner = campaigns.c.owner_address_key
+    query = (
+        sa.select(owner, table.c.event_type, table.c.message_id, table.c.occurred_at)
+        .join(campaigns, sa.and_(campaigns.c.tenant_id == table.c.tenant_id, campaigns.c.id == table.c.campaign_id))
+        .where(table.c.event_type.in_([str(Fact.DELIVERED), str(Fact.EXPIRED)]), table.c.occurred_at > since)
+    )
+    found: dict[tuple[str, str], list[tuple[str, str | None, datetime]]] = {}
+    for tenant_id, names in by_tenant(keys):
+        mine = query.where(campaigns.c.tenant_id == tenant_id, tx.dialect.among(owner, names))
+        for name, what, mail, at in tx.execute(mine):
+            found.setdefault((tenant_id, name), []).append((what, mail, at))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 
+from orchestrator.clock import new_id
 from orchestrator.domain.events import STRENGTH, SuppressionReason
 from orchestrator.domain.suppression import Kind
+from orchestrator.repository import addresses
 from orchestrator.repository.columns import column_names
 from orchestrator.repository.engine import Transaction
+from orchestrator.repository.tables import lifted_suppressions as lifted
 from orchestrator.repository.tables import suppressions as table
 
 
@@ -46,8 +49,25 @@ class Entry:
     ends_at: datetime | None = None
 
     @property
+    def words(self) -> str:
+        """Why, for those who ask about a mail: the reason, and what it is about where that is not the address."""
+        return str(self.reason) if self.kind is Kind.ADDRESS else f"{self.kind}: {self.reason}"
+
+    @property
     def subject(self) -> Subject:
         return Subject(self.tenant_id, self.kind, self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """An entry that somebody took back."""
+
+    reason: SuppressionReason
+    source: str
+    created_at: datetime
+    lifted_at: datetime
+    lifted_by: str | None
+    why: str
 
 
 _COLUMNS = column_names(table)
@@ -64,6 +84,27 @@ _KEYS = {
         ) AS k CROSS JOIN suppressions s ON s.tenant_id = k.tenant_id AND s.kind = k.kind AND s.value = k.value""",
 }
 _BY_SUBJECT = {is_postgresql: sa.text(sql).columns(*table.columns) for is_postgresql, sql in _KEYS.items()}
+_HAVING = {
+    True: sa.text("""
+        SELECT tenant FROM json_array_elements_text(CAST(:tenants AS json)) AS tenant WHERE EXISTS (
+            SELECT 1 FROM suppressions WHERE tenant_id = CAST(tenant AS uuid) AND kind IN ('property', 'domain'))"""),
+    False: sa.text("""
+        SELECT value FROM json_each(:tenants) WHERE EXISTS (
+            SELECT 1 FROM suppressions WHERE tenant_id = value AND kind IN ('property', 'domain'))"""),
+}
+#: From so many mails on it is asked first whether their tenants have any such entries; most have none.
+_MANY = 200
+_DELETE = {
+    True: sa.text("""
+        DELETE FROM suppressions s USING json_to_recordset(CAST(:keys AS json))
+            AS k(tenant_id uuid, kind text, value text, reason text, source text)
+        WHERE s.tenant_id = k.tenant_id AND s.kind = k.kind AND s.value = k.value AND s.reason = k.reason
+            AND s.source = k.source"""),
+    False: sa.text("""
+        DELETE FROM suppressions WHERE (tenant_id, kind, value, reason, source) IN (
+            SELECT value->>'tenant_id', value->>'kind', value->>'value', value->>'reason', value->>'source'
+            FROM json_each(:keys))"""),
+}
 
 
 def _entry(row: sa.Row[Any]) -> Entry:
@@ -71,19 +112,28 @@ def _entry(row: sa.Row[Any]) -> Entry:
     return Entry(**values | {"kind": Kind(values["kind"]), "reason": SuppressionReason(values["reason"])})
 
 
-def covering(tx: Transaction, targets: Iterable[Target]) -> dict[Target, SuppressionReason]:
-    """Return those of `targets` whose property or domain must not be written to, with the strongest reason why.
+def covering(tx: Transaction, targets: Iterable[Target]) -> dict[Target, str]:
+    """Return those of `targets` whose property or domain must not be written to, with words for the strongest reason.
 
-    One statement, whatever the number of targets and tenants. What stands in the way of an address itself is in its
-    own row (`addresses`).
+    One statement for as many as are handed over at once, and whatever the number of tenants. What stands in the way
+    of an address itself is in its own row (`addresses`).
     """
     asked = set(targets)
+    if len(asked) > _MANY:
+        having = _having(tx, {target.tenant_id for target in asked})
+        asked = {target for target in asked if target.tenant_id in having}
     subjects = {s for t in asked for s in (_property(t), _domain(t))}
     found = strongest(about(tx, subjects), tx.now())
     if not found:
         return {}
-    reasons = {t: [found[s].reason for s in (_property(t), _domain(t)) if s in found] for t in asked}
-    return {target: max(among, key=STRENGTH.index) for target, among in reasons.items() if among}
+    entries = {t: [found[s] for s in (_property(t), _domain(t)) if s in found] for t in asked}
+    return {target: max(among, key=_order).words for target, among in entries.items() if among}
+
+
+def _having(tx: Transaction, tenant_ids: Collection[str]) -> set[str]:
+    """Return those of `tenant_ids` that have any entry that is no address."""
+    given = orjson.dumps(sorted(tenant_ids)).decode()
+    return set(tx.execute(_HAVING[tx.dialect.is_postgresql], {"tenants": given}).scalars())
 
 
 def _property(target: Target) -> Subject:
@@ -116,3 +166,108 @@ def strongest(entries: Iterable[Entry], now: datetime) -> dict[Subject, Entry]:
 def _order(entry: Entry) -> tuple[int, float, str]:
     """A stronger reason wins; of one reason, what has stood longest."""
     return STRENGTH.index(entry.reason), -entry.created_at.timestamp(), entry.source
+
+
+def add(tx: Transaction, entries: Sequence[Entry]) -> list[Entry]:
+    """Enter `entries`; return those that were not on the list yet. The addresses among them must be locked.
+
+    What an address row says of its suppression is written here too, as the sum of its entries.
+    """
+    known = about(tx, {entry.subject for entry in entries})
+    _delete(tx, [entry for entry in known if _has_ended(entry, tx.now())])
+    standing = {_key(entry) for entry in known if not _has_ended(entry, tx.now())}
+    new = {_key(entry): entry for entry in entries if _key(entry) not in standing}
+    tx.bulk.insert_missing(table, [{name: getattr(new[key], name) for name in _COLUMNS} for key in sorted(new)])
+    sum_up(tx, {entry.subject for entry in new.values()})
+    return list(new.values())
+
+
+def remove(tx: Transaction, entries: Collection[Entry], *, why: str, by: str | None) -> None:
+    """Take `entries` off the list, keeping a record of each. The addresses among them must be locked."""
+    _delete(tx, entries)
+    rows = [
+        {name: getattr(entry, name) for name in _COLUMNS if name != "ends_at"}
+        | {"id": new_id(), "lifted_at": tx.now(), "lifted_by": by, "why": why}
+        for entry in entries
+    ]
+    tx.bulk.insert(lifted, rows)
+    sum_up(tx, {entry.subject for entry in entries})
+
+
+def forget_ended(tx: Transaction, subjects: Collection[Subject]) -> None:
+    """Delete the entries about `subjects` whose time is over. The addresses among them must be locked."""
+    _delete(tx, [entry for entry in about(tx, subjects) if _has_ended(entry, tx.now())])
+    sum_up(tx, subjects)
+
+
+def sum_up(tx: Transaction, subjects: Iterable[Subject]) -> None:
+    """Write into the rows of those of `subjects` that are addresses what their entries come to."""
+    keys = {(s.tenant_id, s.value): s for s in subjects if s.kind is Kind.ADDRESS}
+    entries = [entry for entry in about(tx, keys.values()) if not _has_ended(entry, tx.now())]
+    best = strongest(entries, tx.now())
+    standing: dict[Subject, list[Entry]] = {}
+    for entry in entries:
+        standing.setdefault(entry.subject, []).append(entry)
+    addresses.set_suppressions(
+        tx, {key: _sum(best.get(subject), standing.get(subject, ())) for key, subject in keys.items()}
+    )
+
+
+def _sum(best: Entry | None, entries: Sequence[Entry]) -> addresses.Suppression | None:
+    if best is None:
+        return None
+    ends = [entry.ends_at for entry in entries if entry.ends_at is not None]
+    return addresses.Suppression(
+        suppressed_at=min(entry.created_at for entry in entries),
+        suppression_reason=best.reason,
+        suppression_source=best.source,
+        suppressed_until=max(ends) if len(ends) == len(entries) else None,
+    )
+
+
+def page(
+    tx: Transaction, tenant_id: str, limit: int, *, after: Entry | None = None, kind: Kind | None = None,
+    reason: SuppressionReason | None = None,
+) -> list[Entry]:  # fmt: skip
+    """Return up to `limit` entries of the tenant's list that come behind `after`, in the list's own order."""
+    order = (table.c.kind, table.c.value, table.c.reason, table.c.source)
+    query = sa.select(table).where(table.c.tenant_id == tenant_id)
+    if after is not None:
+        query = query.where(sa.tuple_(*order) > sa.tuple_(after.kind, after.value, after.reason, after.source))
+    if kind is not None:
+        query = query.where(table.c.kind == kind)
+    if reason is not None:
+        query = query.where(table.c.reason == reason)
+    return [_entry(row) for row in tx.execute(query.order_by(*order).limit(limit))]
+
+
+def lifted_from(tx: Transaction, subject: Subject) -> list[Lifted]:
+    """Return what was ever taken off the list about `subject`, in the order in which it was."""
+    query = sa.select(lifted).where(
+        lifted.c.tenant_id == subject.tenant_id, lifted.c.kind == subject.kind, lifted.c.value == subject.value
+    )
+    return [
+        Lifted(
+            reason=SuppressionReason(row.reason), source=row.source, created_at=row.created_at,
+            lifted_at=row.lifted_at, lifted_by=row.lifted_by, why=row.why,
+        )
+        for row in tx.execute(query.order_by(lifted.c.lifted_at, lifted.c.id))
+    ]  # fmt: skip
+
+
+def _has_ended(entry: Entry, now: datetime) -> bool:
+    return entry.ends_at is not None and entry.ends_at <= now
+
+
+def _key(entry: Entry) -> tuple[Subject, str, str]:
+    return entry.subject, str(entry.reason), entry.source
+
+
+def _delete(tx: Transaction, entries: Collection[Entry]) -> None:
+    if not entries:
+        return
+    keys = [
+        {"tenant_id": e.tenant_id, "kind": e.kind, "value": e.value, "reason": e.reason, "source": e.source}
+        for e in entries
+    ]
+    tx.execute(_DELETE[tx.dialect.is_postgresql], {"keys": orjson.dumps(keys).decode()})

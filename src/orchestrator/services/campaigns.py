@@ -18,10 +18,12 @@ from orchestrator import contracts, errors
 from orchestrator.clock import new_id
 from orchestrator.domain import memo_link
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.domain.suppression import address_key
+from orchestrator.domain.greeting import estate
+from orchestrator.domain.suppression import address_key, domain_of, last_error
 from orchestrator.rendering import subject_line
-from orchestrator.repository import Published, Transaction, addresses, arrivals, campaigns
+from orchestrator.repository import Published, Transaction, addresses, arrivals, campaigns, suppressions
 from orchestrator.repository.arrivals import Arrival, Place
+from orchestrator.repository.suppressions import Target
 from orchestrator.services import facts
 from orchestrator.services.compose import Replacements
 
@@ -37,7 +39,9 @@ LARGEST = 2_000
 #: Items drafted between two looks at the thread that stores, and seconds that it then has Python for itself.
 TURN = 50
 _MOMENT = 0.00005
-_ITEM_FIELDS = frozenset({"property_record", "score_result", "memo_url", "scheduled_at", "batch", "context"})
+_ITEM_FIELDS = frozenset(
+    {"property_record", "score_result", "memo_url", "scheduled_at", "batch", "context", *contracts.Recipient._fields}
+)
 _FIELDS_TEXT = ", ".join(sorted(_ITEM_FIELDS))
 
 
@@ -106,6 +110,7 @@ def draft(item: Mapping[str, Any]) -> Arrival:
         None if scheduled_at is None else contracts.parse_time("scheduled_at", scheduled_at),
         record.text,
         score,
+        *contracts.parse_recipient(item, record.country, record.name_format),
     )
 
 
@@ -260,15 +265,22 @@ def _insert(tx: Transaction, tenant_id: str, drafts: Sequence[tuple[int, Arrival
 
 
 def _suppressed(tx: Transaction, tenant_id: str, drafts: Sequence[Arrival]) -> dict[str, str]:
+    """Return why they must not be sent, by their ids, of those of `drafts` that must not."""
     found = addresses.get_many(tx, {(tenant_id, arrival.owner_address_key) for arrival in drafts}).values()
-    return {a.address_key: str(a.suppression_reason) for a in found if a.suppressed_at is not None}
+    people = {a.address_key: str(reason) for a in found if (reason := a.suppressed(tx.now())) is not None}
+    targets = {a.id: Target(tenant_id, a.property_id, domain_of(a.owner_address_key)) for a in drafts}
+    covered = suppressions.covering(tx, targets.values())
+    if not people and not covered:
+        return {}
+    reasons = {a.id: people.get(a.owner_address_key) or covered.get(targets[a.id]) for a in drafts}
+    return {arrival_id: reason for arrival_id, reason in reasons.items() if reason is not None}
 
 
 def _place(arrival: Arrival, now: datetime, suppressed: Mapping[str, str]) -> Place:
     """Say where a new campaign stands: due at its time, or off the queue because it is suppressed or held."""
-    reason = suppressed.get(arrival.owner_address_key)
+    reason = suppressed.get(arrival.id)
     if reason is not None:
-        return Place(OutreachStatus.SUPPRESSED, None, None, f"address suppressed: {reason}")
+        return Place(OutreachStatus.SUPPRESSED, None, None, last_error(reason))
     at = now if arrival.scheduled_at is None else max(arrival.scheduled_at, now)  # a time that has passed means now
-    hold = memo_link.problem(arrival.memo_url, at, memo_link.DELIVERY)
+    hold = estate(arrival.owner_name) or memo_link.problem(arrival.memo_url, at, memo_link.DELIVERY)
     return Place(OutreachStatus.SCHEDULED, at if hold is None else None, hold, None)

@@ -8,20 +8,20 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator import contracts, errors
-from orchestrator.domain import lifecycle
+from orchestrator.domain import consent, lifecycle
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.lifecycle import Command
 from orchestrator.domain.message import HELD_IN_DOUBT, MessageState
 from orchestrator.domain.suppression import address_key
 from orchestrator.rendering import subject_line
 from orchestrator.repository import Transaction, addresses, campaigns, messages
-from orchestrator.services import facts, holds
+from orchestrator.services import facts, holds, suppressing
 from orchestrator.services.standing import Standings
 
 Begin = Callable[[], AbstractContextManager[Transaction]]
 Key = tuple[str, str]
 
-_CHANGEABLE = frozenset({"property_record", "score_result", "memo_url", "greeting", "batch"})
+_CHANGEABLE = frozenset({"property_record", "score_result", "memo_url", "batch", *contracts.Recipient._fields})
 
 
 def cancel(begin: Begin, key: Key) -> OutreachCampaign:
@@ -93,7 +93,7 @@ def release(begin: Begin, key: Key) -> OutreachCampaign:
 
     Raises:
         CampaignNotFound: The tenant has no such campaign.
-        InvalidState: It was sent, or nobody knows whether it was.
+        InvalidState: It was sent, or nobody knows whether it was, or a consent is missing.
     """
     with begin() as tx:
         standings = _locked(tx, key, Command.RELEASE)
@@ -102,6 +102,9 @@ def release(begin: Begin, key: Key) -> OutreachCampaign:
                 f"Cannot release campaign {key[1]}: nobody knows whether it was sent.",
                 fix="Decide about that mail: `outreach doctor` lists it with what is known.",
             )
+        missing = consent.missing(standings.campaign(key).country, standings.campaign(key).consent_basis)
+        if missing is not None and (standings.campaign(key).hold_reason or "").startswith(consent.HELD):
+            raise errors.InvalidState(f"Cannot release campaign {key[1]}: {missing}.", fix=consent.FIX)
         holds.release(standings, key, due_at(tx, standings.campaign(key).scheduled_at))
         facts.write(tx, standings)
         return standings.campaign(key)
@@ -115,11 +118,13 @@ def retry_failed(begin: Begin, tenant_id: str, limit: int) -> int:
         addresses.lock(tx, {(c.tenant_id, c.owner_address_key) for c in failed})
         known = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in failed})
         locked = campaigns.lock_many(tx, keys)
+        covered = suppressing.covered(tx, locked.values())
         standings = Standings(locked, messages.of_campaigns(tx, locked))
         retried = 0
         for key, campaign in locked.items():
             address = known.get((key[0], campaign.owner_address_key))  # None: changed since it was read
-            if campaign.status is OutreachStatus.FAILED and address is not None and address.suppressed_at is None:
+            free = address is not None and address.suppressed(tx.now()) is None and key not in covered
+            if campaign.status is OutreachStatus.FAILED and free:
                 _make_due(tx, standings, key, tx.now(), "retried")
                 retried += 1
         facts.write(tx, standings)
@@ -127,11 +132,12 @@ def retry_failed(begin: Begin, tenant_id: str, limit: int) -> int:
 
 
 def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
-    """Replace records, memo address, greeting or batch of a campaign that was not sent.
+    """Replace records, memo address, batch, greeting or what is known of consent, of a campaign that was not sent.
 
     Args:
         key: (tenant_id, campaign_id).
-        changes: Any of ``property_record``, ``score_result``, ``memo_url``, ``greeting``, ``batch``.
+        changes: Any of ``property_record``, ``score_result``, ``memo_url``, ``batch``, ``greeting``, ``country``,
+            ``consent_basis``, ``consent_source``.
 
     Raises:
         CampaignNotFound: The tenant has no such campaign.
@@ -148,8 +154,10 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         columns["score_result"] = contracts.parse_score(changes["score_result"]).as_dict()
     if changes.get("memo_url") is not None:
         columns["memo_url"] = contracts.parse_memo_url(changes["memo_url"])
-    labels = {name: contracts.parse_label(name, changes.get(name)) for name in ("greeting", "batch")}
-    columns |= {name: label for name, label in labels.items() if label is not None}
+    said = contracts.parse_recipient(changes)._asdict() | {
+        "batch": contracts.parse_label("batch", changes.get("batch"))
+    }
+    columns |= {name: value for name, value in said.items() if value is not None}
     with begin() as tx:
         suppressed = _suppression(tx, key[0], columns.get("owner_address_key"))
         standings = _ready(tx, key, Command.UPDATE)
@@ -160,8 +168,10 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         if standings.withdraw_reserved(key):  # it was composed from what the campaign said before
             standings.requeue(key, at)
         if "owner_address_key" in columns:
-            _obey_address(standings, key, suppressed, at)
+            covered = suppressing.covered(tx, [standings.campaign(key)]).get(key)
+            _obey_address(standings, key, suppressed or covered, at)
         standings.tell(key, "updated")
+        holds.obey_recipient(standings, key, at, renamed="owner_name" in columns)
         if "memo_url" in columns:
             holds.obey_memo_link(standings, key, memo_before, at)
         facts.write(tx, standings)
@@ -173,7 +183,7 @@ def _suppression(tx: Transaction, tenant_id: str, key: str | None) -> str | None
     if key is None:
         return None
     addresses.lock(tx, [(tenant_id, key)])
-    return addresses.get_many(tx, [(tenant_id, key)])[tenant_id, key].suppression_reason
+    return addresses.get_many(tx, [(tenant_id, key)])[tenant_id, key].suppressed(tx.now())
 
 
 def _obey_address(standings: Standings, key: Key, suppressed: str | None, at: datetime) -> None:
@@ -188,7 +198,9 @@ def _obey_address(standings: Standings, key: Key, suppressed: str | None, at: da
 
 def _record_columns(property_record: Any) -> dict[str, Any]:
     record = contracts.parse_property(property_record)
-    return {
+    owner = record.owner.model_extra or {}
+    lives = contracts.parse_recipient({}, owner.get("country"), owner.get("name_format")).country
+    return ({"country": lives} if lives else {}) | {
         "property_id": record.id,
         "owner_name": record.owner.name,
         "owner_email": record.owner.email,

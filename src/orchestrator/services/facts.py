@@ -16,11 +16,14 @@ from typing import Any
 
 from orchestrator.clock import new_id
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.domain.events import STRENGTH, Fact, Scope, SuppressionReason
+from orchestrator.domain.events import Fact, Scope, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp, transition
+from orchestrator.domain.suppression import Kind
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
 from orchestrator.repository.arrivals import Arrival, Place
 from orchestrator.repository.engine import by_tenant
+from orchestrator.repository.suppressions import Subject
+from orchestrator.services import suppressing
 from orchestrator.services.announcements import PUBLISHED, announcements, scheduled
 from orchestrator.services.standing import Standings
 
@@ -63,8 +66,18 @@ class Report:
 
     @property
     def suppression(self) -> SuppressionReason | None:
-        """Why the address must not be written to after this, or None."""
+        """Why the address, or the property, must not be written to after this, or None."""
         return self.suppress or RULES[self.fact].suppresses
+
+    @property
+    def judges_address(self) -> bool:
+        """Whether this may bring a suppression about, so that the address is locked for it."""
+        return bool(self.suppression) or RULES[self.fact].soft_bounce
+
+    @property
+    def origin(self) -> str:
+        """What is said of the origin of a suppression that this report brings about."""
+        return suppressing.source_of(self.source or self.event_type, self.campaign_id)
 
 
 def own_key(*parts: str | int | datetime) -> str:
@@ -98,17 +111,16 @@ def record(
         then: Where a report was new, changes what follows from it for other campaigns; written with everything else.
     """
     locked = _lock_addresses(tx, reports)
-    siblings = [
-        key for tenant_id, names in by_tenant(locked.values()) for key in campaigns.scheduled_to(tx, tenant_id, names)
-    ]
-    created_since = {r.key for position, r in enumerate(reports) if r.suppression and position not in locked}
+    touched = [locked[position] for position in locked if reports[position].scope is Scope.ADDRESS]
+    siblings = [key for tenant_id, names in by_tenant(touched) for key in campaigns.scheduled_to(tx, tenant_id, names)]
+    created_since = {r.key for position, r in enumerate(reports) if r.judges_address and position not in locked}
     known = campaigns.lock_lean(tx, {report.key for report in reports} - created_since | {*siblings, *also})
     standings = Standings(known, messages.lean_of_campaigns(tx, known))
     times = _times(reports, standings, tx.now())
     new = _store(tx, reports, times, standings)
     if new:
         standings.note(((reports[position], times[position]) for position in new), tx.now())
-        reasons = _suppress(tx, reports, new, locked, tx.now())
+        reasons = _suppress(tx, {position: reports[position] for position in new}, locked, standings)
         standings.suppress_scheduled(siblings, reasons)
         then(standings)
         write(tx, standings)
@@ -172,11 +184,11 @@ def note_created(tx: Transaction, tenant_id: str, new: Sequence[tuple[Arrival, P
 
 
 def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key]:
-    """Lock the addresses that `reports` may suppress; return {position of the report: (tenant, address key)}.
+    """Lock the addresses that `reports` may stop mail to; return {position of the report: (tenant, address key)}.
 
     What a mail met concerns the address it went to; a report that names no mail concerns the campaign's present owner.
     """
-    wanted = {position: report for position, report in enumerate(reports) if report.suppression}
+    wanted = {position: report for position, report in enumerate(reports) if report.judges_address}
     owners = campaigns.address_keys(tx, {report.key for report in wanted.values()})
     named = {(report.tenant_id, report.message_id) for report in wanted.values() if report.message_id}
     recipients = messages.address_keys(tx, named)
@@ -190,19 +202,22 @@ def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key
 
 
 def _suppress(
-    tx: Transaction, reports: Sequence[Report], new: Iterable[int], locked: Mapping[int, Key], at: datetime
+    tx: Transaction, new: Mapping[int, Report], locked: Mapping[int, Key], standings: Standings
 ) -> dict[Key, str]:
-    """Suppress the addresses that the `new` ones of `reports` say so of; return {address: reason}."""
-    strongest: dict[Key, tuple[SuppressionReason, str]] = {}
-    for position in new:
-        reason = reports[position].suppression
-        if reason:
-            known = strongest.get(locked[position])
-            if known is None or STRENGTH.index(reason) > STRENGTH.index(known[0]):
-                strongest[locked[position]] = (reason, reports[position].source or reports[position].event_type)
-    for address, (reason, source) in strongest.items():
-        addresses.suppress(tx, address, reason=reason, source=source, at=at)
-    return {address: str(reason) for address, (reason, _) in strongest.items()}
+    """Enter into the suppression list what the `new` reports say; return {address: reason} of those suppressed."""
+    entries, soft = [], {}
+    for position, report in new.items():
+        reason, (tenant_id, address) = report.suppression, locked.get(position, ("", ""))
+        if reason and report.scope is Scope.PROPERTY:
+            subject = Subject(tenant_id, Kind.PROPERTY, standings.property_id(report.key))
+            entries.append(suppressing.entry(subject, reason, report.origin, tx.now()))
+        elif reason:
+            subject = Subject(tenant_id, Kind.ADDRESS, address)
+            entries.append(suppressing.entry(subject, reason, report.origin, tx.now()))
+        elif RULES[report.fact].soft_bounce:
+            soft[tenant_id, address] = report.origin
+    entries += suppressing.unreachable(tx, soft) if soft else []
+    return suppressing.enter(tx, entries) if entries else {}
 
 
 def _times(reports: Sequence[Report], standings: Standings, now: datetime) -> dict[int, datetime]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrator.clock import new_id
-from orchestrator.domain import lifecycle
+from orchestrator.domain import lifecycle, suppression
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.cloudevents import WrittenEvent
 from orchestrator.domain.events import Fact
@@ -16,7 +16,7 @@ from orchestrator.domain.message import HELD_IN_DOUBT, MessageState, OutreachMes
 from orchestrator.repository.campaigns import LeanCampaign
 from orchestrator.repository.messages import LeanMessage
 from orchestrator.services import evidence
-from orchestrator.services.announcements import PUBLISHED, announcement
+from orchestrator.services.announcements import PUBLISHED, TOLD_APART, announcement
 from orchestrator.services.draft import Draft
 
 Key = tuple[str, str]
@@ -25,7 +25,7 @@ _Attempt = evidence.Attempt
 
 #: Attempts that count as none. One that was given up as lost counts again as soon as it is proved to have arrived.
 _WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED, MessageState.LOST})
-_FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.BOUNCED})
+_FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.EXPIRED, Fact.BOUNCED})
 #: Statuses of a mail that is on its way or has arrived, with nothing wrong.
 _WELL = frozenset({OutreachStatus.SENT, OutreachStatus.DELIVERED, OutreachStatus.OPENED, OutreachStatus.CLICKED})
 _NO_STAMPS = dict.fromkeys(lifecycle.ALL_STAMPS)
@@ -98,6 +98,10 @@ class Standings:
     def created_at(self, key: Key) -> datetime:
         """Return when a campaign was created."""
         return self._campaigns[key].before.created_at
+
+    def property_id(self, key: Key) -> str:
+        """Return the property a campaign is about."""
+        return self._campaigns[key].before.property_id
 
     def message_id_of(self, report: Noted) -> str | None:
         """Return the id of the attempt that `report` is about, or None when the ledger has none."""
@@ -173,12 +177,12 @@ class Standings:
                 self.suppress(key, reason)
 
     def suppress(self, key: Key, reason: str) -> None:
-        """Take a scheduled campaign off the queue, its address being suppressed; a failed retry is failed again."""
+        """Take a scheduled campaign off the queue, for the suppression list says so; a failed retry is failed again."""
         self.withdraw_reserved(key)
         self.restand(key)
         if self._campaigns[key]["status"] is OutreachStatus.SCHEDULED:
             self.change(
-                key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=f"address suppressed: {reason}"
+                key, status=OutreachStatus.SUPPRESSED, next_send_at=None, last_error=suppression.last_error(reason)
             )
             self.tell(key, "suppressed", reason=reason)
 
@@ -238,7 +242,7 @@ class Standings:
         by_tenant: dict[str, list[WrittenEvent]] = {}
         for key, campaign in self._campaigns.items():
             before, changes = campaign.before, campaign.changes
-            for name in [name for name in PUBLISHED if name in changes]:
+            for name in [name for name in PUBLISHED if name in changes and name not in TOLD_APART]:
                 if changes[name] is not None and getattr(before, name) is None:
                     event = announcement(before, PUBLISHED[name], changes[name], campaign["status"])
                     by_tenant.setdefault(key[0], []).append(event)
