@@ -7,14 +7,18 @@ from importlib import metadata
 
 from fastapi import FastAPI
 
-from orchestrator.api import errors, health, problems, unsubscribe, webhooks
-from orchestrator.api.core import Core
+from orchestrator.api import errors, health, inbound, problems, unsubscribe, webhooks
+from orchestrator.api.core import Core, InboundCore
 from orchestrator.api.edge import Edge
 from orchestrator.api.metrics import Metrics
 
 
 def create_app(
-    orchestrator: Core, *, base_url: str | None = None, unread: Callable[[str], object] = lambda _: None
+    orchestrator: Core,
+    *,
+    base_url: str | None = None,
+    unread: Callable[[str], object] = lambda _: None,
+    inbox: InboundCore | None = None,
 ) -> FastAPI:
     """Return the HTTP service around `orchestrator`.
 
@@ -25,6 +29,7 @@ def create_app(
         orchestrator: The façade, or anything that satisfies `Core`.
         base_url: Public address of the service, used for the ``type`` of problem documents; default: relative.
         unread: Told why, when a webhook's body could not be read.
+        inbox: Takes in mail; None: no mail comes in here.
     """
     version = metadata.version("outreach-orchestrator")
     app = FastAPI(
@@ -39,6 +44,8 @@ def create_app(
     errors.install(app, (base_url or "").rstrip("/"))
     app.add_middleware(Edge)
     app.include_router(webhooks.routes(orchestrator, metrics, unread))
+    if inbox is not None:
+        app.include_router(inbound.routes(inbox, metrics))
     app.include_router(unsubscribe.routes(orchestrator))
     app.include_router(health.routes(orchestrator, metrics))
     app.include_router(problems.routes())

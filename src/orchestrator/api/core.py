@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from mmap import mmap
 from typing import Any, Protocol
 
 
@@ -17,6 +18,27 @@ class Receipt(Protocol):
     def duplicate(self) -> int: ...
     @property
     def unknown(self) -> int: ...
+
+
+class InboundReceipt(Protocol):
+    """What became of one inbound mail: ``duplicate``, ``unmatched``, or what kind of mail it is."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def reply_id(self) -> str | None: ...
+
+
+class InboundCore(Protocol):
+    """Where inbound mail goes. It may be called from several threads at once."""
+
+    def take(self, body: bytes | mmap, headers: Mapping[str, str], secret: str | None = None) -> InboundReceipt:
+        """Verify and store one mail; return only after the commit.
+
+        Raises:
+            OrchestratorError: Nothing was stored; SendGrid is to bring it again.
+        """
+        ...
 
 
 class Check(Protocol):

@@ -102,8 +102,12 @@ def problem(
     title: str | None = None,
     fix: str | None = None,
     headers: Mapping[str, str] | None = None,
+    lingering: bool = False,
 ) -> JSONResponse:
-    """Return an RFC 9457 answer; `kind` stays ``about:blank`` when the status says all there is to say (§4.2.1)."""
+    """Return an RFC 9457 answer; `kind` stays ``about:blank`` when the status says all there is to say (§4.2.1).
+
+    `lingering` is for what was refused while it was still being sent.
+    """
     content = {
         "type": kind,
         "title": title or status.phrase,
@@ -113,7 +117,8 @@ def problem(
         "request_id": request_id,
     }
     # What is refused for its size is still being sent: the connection has to be closed with care.
-    answer = LingeringResponse if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else JSONResponse
+    lingering = lingering or status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    answer = LingeringResponse if lingering else JSONResponse
     merged = {**_HEADERS.get(status, {}), **(headers or {})}
     return answer(content, status_code=int(status), headers=merged, media_type=PROBLEM_JSON)
 

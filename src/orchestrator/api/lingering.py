@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
 MAX_SECONDS = 5.0
-MAX_DISCARDED = 16 * 1024 * 1024
+MAX_DISCARDED = 64 * 1024 * 1024
 
 
 class LingeringResponse(JSONResponse):

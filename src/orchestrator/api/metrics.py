@@ -30,6 +30,18 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._inbound = Counter(
+            "orchestrator_inbound_mails_total",
+            "Inbound mails: by kind, duplicate, unmatched (of no campaign of ours), or the error that refused them.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._inbound_duration = Histogram(
+            "orchestrator_inbound_handle_duration_seconds",
+            "Time from the head of the request to the commit, or to the refusal.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self._duration = Histogram(
             "orchestrator_webhook_handle_duration_seconds",
             "Time from the complete body to the commit, or to the refusal.",
@@ -55,6 +67,11 @@ class Metrics:
         """Count a batch that is not stored; `outcome` is an error's `code`."""
         self._requests.labels(outcome).inc()
         self._duration.observe(seconds)
+
+    def inbound(self, outcome: str, seconds: float) -> None:
+        """Count an inbound mail: what became of it, or an error's `code`."""
+        self._inbound.labels(outcome).inc()
+        self._inbound_duration.observe(seconds)
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus's text format."""

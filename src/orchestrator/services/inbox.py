@@ -23,8 +23,8 @@ LARGE = 1024 * 1024
 _LARGE_AT_ONCE = 2
 _HEAD = 65_536
 _FIX = (
-    "Compare OUTREACH_INBOUND_PUBLIC_KEY with the key of the Inbound Parse setting's security policy; make sure no proxy"
-    " re-encodes the body. SendGrid tries again for 72 hours."
+    "Compare OUTREACH_INBOUND_PUBLIC_KEY with the key of the Inbound Parse setting's security policy; make sure no"
+    " proxy re-encodes the body. SendGrid tries again for 72 hours."
 )
 
 
@@ -92,7 +92,7 @@ class Inbox:
             yield bytes(body)
 
     def _keep(self, raw: bytes, content_type: str) -> Received:
-        """Store what can be trusted. What nobody can read is kept as it is: refused, it would be lost after 72 hours."""
+        """Store what can be trusted. What nobody can read is kept too: refused, it would be lost after 72 hours."""
         try:
             mail = inbound.parse(raw, content_type)
             return self._intake.receive(mail)

@@ -216,7 +216,7 @@ def _suppressed(tx: Transaction, reply: Reply) -> str | None:
     """Return the owner's address where it is suppressed."""
     owner = (str(reply.tenant_id), str(reply.address_key))
     known = addresses.get_many(tx, [owner]).get(owner)
-    return owner[1] if known is not None and known.suppressed_at is not None else None
+    return owner[1] if known is not None and known.suppressed(tx.now()) is not None else None
 
 
 def _let_go(tx: Transaction, owner: addresses.AddressKey) -> int:

@@ -21,8 +21,8 @@ from orchestrator.domain.suppression import Kind, address_key
 from orchestrator.domain.text import shortened
 from orchestrator.repository import Transaction, addresses, campaigns, messages, outbox, suppressions
 from orchestrator.repository.replies import Reply
-from orchestrator.repository.suppressions import Entry
-from orchestrator.services import facts, holds
+from orchestrator.repository.suppressions import Entry, Subject
+from orchestrator.services import facts, holds, suppressing
 from orchestrator.services.announcements import PUBLISHED, announcement, with_more
 from orchestrator.services.facts import Report
 from orchestrator.services.standing import Key, Standings
@@ -128,9 +128,7 @@ def _follow_label(
         reports[0] = replace(reports[0], suppress=reason)
     beside = _beside(tx, reply, reason, source) if reason and label in _ABOUT_THE_WRITER else []
     if label is ReplyLabel.SOLD:
-        beside.append(
-            _entry(tx, campaign.tenant_id, Kind.PROPERTY, campaign.property_id, SuppressionReason.SOLD, source)
-        )
+        beside.append(_entry(tx, reply, Kind.PROPERTY, campaign.property_id, SuppressionReason.SOLD, source))
     held = None if reply.released_at else f"replied {tx.now():%Y-%m-%d} ({label})"
     status = _follow(tx, reply, reports, beside, held)
     at = lifecycle.clamp(what.occurred_at, created_at=campaign.created_at, received_at=tx.now())
@@ -191,11 +189,12 @@ def _beside(tx: Transaction, reply: Reply, reason: SuppressionReason, source: st
         return []
     if written_from == reply.address_key:
         return []
-    return [_entry(tx, str(reply.tenant_id), Kind.ADDRESS, written_from, reason, source)]
+    return [_entry(tx, reply, Kind.ADDRESS, written_from, reason, source)]
 
 
-def _entry(tx: Transaction, tenant_id: str, kind: Kind, value: str, reason: SuppressionReason, source: str) -> Entry:
-    return Entry(tenant_id=tenant_id, kind=kind, value=value, reason=reason, source=source, created_at=tx.now())
+def _entry(tx: Transaction, reply: Reply, kind: Kind, value: str, reason: SuppressionReason, source: str) -> Entry:
+    subject = Subject(str(reply.tenant_id), kind, value)
+    return suppressing.entry(subject, reason, suppressing.source_of(source, str(reply.campaign_id)), tx.now())
 
 
 def _report(reply: Reply, fact: Fact, event_type: str, data: dict[str, Any], **more: Any) -> Report:
