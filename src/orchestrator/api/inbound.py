@@ -23,6 +23,7 @@ from starlette.responses import Response
 from orchestrator import errors
 from orchestrator.api.core import InboundCore
 from orchestrator.api.errors import documented, problem, title_of
+from orchestrator.api.lingering import LingeringResponse
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.spool import spooled
 
@@ -105,7 +106,7 @@ def _refusal(request: Request, metrics: Metrics, error: Exception, seconds: floa
         ms=round(seconds * 1000, 1),
         exc_info=None if known else error,
     )
-    return problem(
+    answer = problem(
         request.state.request_id,
         HTTPStatus.SERVICE_UNAVAILABLE,
         str(error) if known else "The service failed in a way nobody foresaw, and nothing was acknowledged.",
@@ -114,3 +115,6 @@ def _refusal(request: Request, metrics: Metrics, error: Exception, seconds: floa
         fix=fix,
         lingering=isinstance(error, errors.PayloadTooLarge),
     )
+    if isinstance(answer, LingeringResponse):
+        answer.most = 2 * LIMIT  # it has to hear the answer, or all it knows is that the connection broke
+    return answer

@@ -117,6 +117,7 @@ def _parse_key(variable: str, text: str, name: str) -> ec.EllipticCurvePublicKey
 
 
 def _unusable(variable: str, problem: str) -> errors.ConfigurationError:
+    where = "Event Webhook → Security features" if variable == _VARIABLE else "security policy for Inbound Parse"
     return errors.ConfigurationError(
-        f"{variable} {problem}.", fix="Copy the verification key as SendGrid shows it; commas between several."
+        f"{variable} {problem}.", fix=f"Copy the verification key from SendGrid's {where}; commas between several."
     )
