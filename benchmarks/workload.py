@@ -15,7 +15,7 @@ from orchestrator import OutreachOrchestrator, bootstrap
 from orchestrator.repository import OutreachRepository
 
 TENANT = "0190f3a0-0000-7000-8000-00000000beef"
-API_KEY = "SG.benchmark.key"
+API_KEY = "SG.sandbox.benchmark"
 #: Events in one POST: about 250 kB, as SendGrid posts under load.
 BATCH = 500
 #: Items made before they are timed; more than these are made on the way, or memory would show them and not us.

@@ -97,7 +97,7 @@ class TestEmailSending:
         with serving(relay) as port, sandbox_server(f"http://127.0.0.1:{port}/webhooks/sendgrid") as (sandbox, server):
             orchestrator = OutreachOrchestrator(
                 repository,
-                "SG.test.key",
+                "SG.sandbox.key",
                 "team@sender.test",
                 "Sample Realty",
                 sendgrid_url=server.url,
@@ -155,7 +155,7 @@ class TestEmailSending:
         self, repository: OutreachRepository, pipeline: tuple[OutreachOrchestrator, Sandbox]
     ) -> None:
         sender = {"from_email": "nobody at all", "sendgrid_url": pipeline[0].services.settings.sendgrid_url}
-        with OutreachOrchestrator(repository, "SG.test.key", **sender) as orchestrator:
+        with OutreachOrchestrator(repository, "SG.sandbox.key", **sender) as orchestrator:
             campaign = self.create(orchestrator, "owner@owners.test")
             with pytest.raises(errors.SendRejected, match=r"from\.email.*does not contain a valid address"):
                 orchestrator.send_campaign(campaign.id, TENANT)
@@ -166,7 +166,7 @@ class TestEmailSending:
     ) -> None:
         url = pipeline[0].services.settings.sendgrid_url
         with OutreachOrchestrator(
-            repository, "SG.test.key", "team@sender.test", sendgrid_url=url, sandbox_mode=True
+            repository, "SG.sandbox.key", "team@sender.test", sendgrid_url=url, sandbox_mode=True
         ) as orchestrator:
             campaign = self.create(orchestrator, "owner@owners.test")
             assert orchestrator.send_campaign(campaign.id, TENANT)["status"] == "sent"

@@ -13,19 +13,27 @@ import structlog
 
 from orchestrator import errors, rendering
 from orchestrator.clock import Clock, SystemClock, elapsed
+from orchestrator.domain.policy import Policy
 from orchestrator.domain.schedule import MissedRule
 from orchestrator.publishers.base import Publisher
 from orchestrator.publishers.log import LogPublisher
 from orchestrator.repository import OutreachRepository, accounts
+from orchestrator.services.compliance import Compliance, is_live
 from orchestrator.services.compose import Composer, Sender
 from orchestrator.services.delivery_events import DeliveryEvents
 from orchestrator.services.dispatch import Dispatcher
 from orchestrator.services.endpoint import GAP, Endpoint
+from orchestrator.services.figures import Bureau
+from orchestrator.services.inbox import Inbox
+from orchestrator.services.intake import Intake
 from orchestrator.services.probe import Prober
 from orchestrator.services.reconcile import Reconciler, Rules
 from orchestrator.services.relay import Relay
+from orchestrator.services.replies import Replies
+from orchestrator.services.reply_intake import ReplyIntake
 from orchestrator.services.secrets import Secrets
 from orchestrator.services.subscribers import Subscribers
+from orchestrator.services.suppression import Suppressions
 from orchestrator.services.unsubscribe import OptOuts
 from orchestrator.settings import Settings
 from orchestrator.transports.base import Transport
@@ -62,6 +70,7 @@ class Services:
         self.settings = settings
         self.repository = repository
         self.clock = parts.clock or SystemClock()
+        self.monotonic = parts.monotonic
         self.subscribers = Subscribers()
         self.begin = partial(repository.transaction, self.subscribers.notify)
         self.read = repository.reading
@@ -110,7 +119,13 @@ class Services:
             logo_url=s.logo_url,
             color=s.brand_color,
         )
-        sender = Sender(from_email=s.from_email, from_name=s.from_name, branding=branding, base_url=s.base_url)
+        sender = Sender(
+            from_email=s.from_email,
+            from_name=s.from_name,
+            branding=branding,
+            base_url=s.base_url,
+            inbound_host=s.inbound_host,
+        )
         return Composer(sender, self.renderer, lambda: self.secrets.signer)
 
     @cached_property
@@ -124,7 +139,7 @@ class Services:
             pause=parts.pause,
             monotonic=parts.monotonic,
             reached=parts.reached,
-            missed=self.missed_rule,
+            policy=self.policy,
             rate=self.settings.send_rate,
             reconsider=lambda key: self.reconciler.reconsider(key),
         )
@@ -138,9 +153,39 @@ class Services:
             return accounts.EVERY
 
     @property
-    def missed_rule(self) -> MissedRule:
-        """What becomes of mail that missed its time, where its tenant has not decided otherwise."""
-        return MissedRule.of(self.settings.missed_schedule, self.settings.missed_after)
+    def policy(self) -> Policy:
+        """What holds for all mail that is sent by itself."""
+        missed = MissedRule.of(self.settings.missed_schedule, self.settings.missed_after)
+        return Policy(missed=missed, gap=timedelta(hours=self.settings.address_gap))
+
+    @cached_property
+    def compliance(self) -> Compliance:
+        """What the law wants of whoever sends for real."""
+        s = self.settings
+        key = s.sendgrid_api_key.get_secret_value() if s.sendgrid_api_key else None
+        return Compliance(
+            live=is_live(s.sendgrid_url, key),
+            company_name=s.company_name,
+            postal_address=s.postal_address,
+            from_email=s.from_email,
+        )
+
+    def require_ready(self, *, by_itself: bool) -> None:
+        """Find out before anything is claimed whether mail can leave, and may.
+
+        Args:
+            by_itself: Whether a dispatcher sends; what a person or a program sends by name is only warned of.
+
+        Raises:
+            MissingApiKey, ConfigurationError: There is no key, or no sender address.
+            ComplianceError: It may not leave by itself.
+        """
+        _ = self.transport
+        self.composer.require_sender()
+        if by_itself:
+            self.compliance.require()
+        else:
+            self.compliance.warn()
 
     @cached_property
     def delivery_events(self) -> DeliveryEvents:
@@ -152,6 +197,10 @@ class Services:
         return Endpoint(self.begin, self._parts.gap, self._parts.monotonic)
 
     @cached_property
+    def intake(self) -> Intake:
+        return Intake(lambda: self.verifier, self.webhook_endpoint, self.delivery_events, self.opt_out_prefix)
+
+    @cached_property
     def reconciler(self) -> Reconciler:
         s, grace = self.settings, timedelta(seconds=self.settings.in_doubt_grace)
         probe = None
@@ -161,11 +210,17 @@ class Services:
         return Reconciler(self.begin, self.read, Rules(grace, gap=self._parts.gap), probe)
 
     @cached_property
+    def figures(self) -> Bureau:
+        """Counts what many people look at once for all of them."""
+        return Bureau(self.read, self._parts.monotonic)
+
+    @cached_property
     def opt_outs(self) -> OptOuts:
-        s = self.settings
-        return OptOuts(
-            self.begin, self.read, lambda: self.secrets.signer, s.company_name or s.from_name, s.postal_address
-        )
+        return OptOuts(self.begin, self.read, lambda: self.secrets.signer)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        return Suppressions(self.begin, self.read)
 
     @cached_property
     def verifier(self) -> Verifier:
@@ -173,6 +228,29 @@ class Services:
         if not self.settings.webhook_public_key:
             raise errors.WebhookNotConfigured
         return Verifier(self.settings.webhook_public_key)
+
+    @cached_property
+    def reply_intake(self) -> ReplyIntake:
+        """Takes in what owners answer."""
+        return ReplyIntake(
+            self.begin, lambda: self.secrets.signer, [m for m in (self.settings.inbound_host, self.opt_out_prefix) if m]
+        )
+
+    @cached_property
+    def replies(self) -> Replies:
+        return Replies(self.begin, self.read)
+
+    @cached_property
+    def inbound_verifier(self) -> Verifier | None:
+        """Checks signatures of inbound mail; None when no key is configured."""
+        keys = self.settings.inbound_public_key
+        return Verifier(keys, "OUTREACH_INBOUND_PUBLIC_KEY") if keys else None
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Where SendGrid brings inbound mail."""
+        secret = self.settings.inbound_secret
+        return Inbox(lambda: self.inbound_verifier, secret.get_secret_value() if secret else None, self.reply_intake)
 
     @property
     def opt_out_prefix(self) -> str | None:

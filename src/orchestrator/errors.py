@@ -16,6 +16,8 @@ OrchestratorError
 ├── AttemptNotFound             (also ValueError)
 ├── ReplyNotFound               (also ValueError)
 ├── InvalidState                a command does not fit the campaign's present state
+│   └── SuppressionStays        an owner's word, or a complaint, is not taken back just like that
+├── ProviderUnreachable         SendGrid could not be asked; nothing was changed by it
 ├── TemplateError               a template is missing, broken, or lacks a variable
 ├── SendError                   a mail did not go out, or nobody knows whether it did
 │   ├── SendRejected            SendGrid refused it; sending the same again cannot work
@@ -157,6 +159,16 @@ class ReplyNotFound(OrchestratorError, ValueError):
 
 class InvalidState(OrchestratorError):
     """The command does not fit the campaign's present state."""
+
+
+class SuppressionStays(InvalidState):
+    """An entry of the suppression list is not taken back just like that; it stays."""
+
+
+class ProviderUnreachable(OrchestratorError):
+    """SendGrid could not be asked, or gave no answer that can be used."""
+
+    fix = "Try again later. What was read before that is stored, and reading it again changes nothing."
 
 
 class TemplateError(OrchestratorError):

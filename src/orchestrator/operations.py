@@ -25,11 +25,13 @@ from orchestrator.services import (
 )
 from orchestrator.services import why as asked
 from orchestrator.services.doctor import Diagnosis
-from orchestrator.services.gates import Verdict
 from orchestrator.services.health import Check
 from orchestrator.services.heartbeats import Pulse
 from orchestrator.services.overview import Status
+from orchestrator.services.replies import Replies
 from orchestrator.services.resolve import Decision
+from orchestrator.services.suppression import Suppressions
+from orchestrator.services.why import Installation, Trace
 
 
 class Operations:
@@ -61,6 +63,16 @@ class Operations:
         grace = timedelta(seconds=s.in_doubt_grace)
         return doctor.examine(self._services.repository, grace, keyed=bool(s.webhook_public_key))
 
+    @property
+    def suppressions(self) -> Suppressions:
+        """What must not be written to: add, remove, check, list."""
+        return self._services.suppressions
+
+    @property
+    def replies(self) -> Replies:
+        """What owners answered: list, show, label, release, assign."""
+        return self._services.replies
+
     # Deciding
 
     def resolve(
@@ -89,15 +101,18 @@ class Operations:
             services.begin, services.read, message, Decision(decision), tenant_id=tenant, by=by, why=why
         )
 
-    def why(self, campaign_id: Any, tenant_id: Any) -> list[Verdict]:
-        """Say what each gate that a mail passes says of this campaign now, in order; the first that is closed decides.
+    def why(self, campaign_id: Any, tenant_id: Any) -> Trace:
+        """Say what each gate that a mail passes says of this campaign now, when it can leave, and how it greets.
 
         Raises:
             CampaignNotFound: The tenant has no such campaign.
         """
         s = self._services
         key = contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)
-        return asked.explain(s.read, key, s.account, s.missed_rule)
+        installation = Installation(
+            account=s.account, policy=s.policy, rate=s.settings.send_rate, compliance=s.compliance.closed()
+        )
+        return asked.explain(s.read, key, installation)
 
     def pause(self, reason: str, tenant_id: Any = None) -> bool:
         """Let no worker claim or hand over anything more; what is on its way still arrives.
@@ -185,8 +200,11 @@ class Operations:
         return self._services.reconciler.run_once(limit)
 
     def maintain(self) -> Counter[str]:
-        """Delete what is too old, such as events published a week ago; return how many rows of each table."""
-        return maintenance.run(self._services.begin)
+        """Delete what is too old, and forget suppressions whose time is over; return how many rows of each table.
+
+        Beside the tables, ``unsuppressed`` counts the campaigns that are due again.
+        """
+        return maintenance.run(self._services.begin, end_over=self._services.suppressions.end_over)
 
 
 def _label(batch: str) -> str:

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Self
 
-from orchestrator import bootstrap, contracts, errors, settings
+from orchestrator import bootstrap, contracts, settings
+from orchestrator.desk import Desk
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.operations import Operations
 from orchestrator.publishers.base import Publisher
 from orchestrator.repository import OutreachRepository, campaigns, events
 from orchestrator.services import campaigns as creating
-from orchestrator.services import commands, replies, statistics
+from orchestrator.services import commands, statistics
 from orchestrator.services.campaigns import Created
 from orchestrator.services.delivery_events import Receipt
 from orchestrator.services.health import Check
 from orchestrator.services.statistics import Funnel
-from orchestrator.webhooks import sendgrid
 
 
 class OutreachOrchestrator:
@@ -57,6 +57,8 @@ class OutreachOrchestrator:
         self.services = bootstrap.Services(configured, self.repository, parts or bootstrap.Parts())
         #: What people do who run the product: look, pause, resolve.
         self.operations = Operations(self.services)
+        #: What people look at: lists, figures, one campaign with all that is known of it.
+        self.desk = Desk(self.services)
 
     def __enter__(self) -> Self:
         return self
@@ -82,6 +84,10 @@ class OutreachOrchestrator:
         *,
         batch: str | None = None,
         context: dict[str, Any] | None = None,
+        greeting: str | None = None,
+        country: str | None = None,
+        consent_basis: str | None = None,
+        consent_source: str | None = None,
     ) -> OutreachCampaign:
         """Create the campaign of a property, or return the one it already has, unchanged.
 
@@ -93,6 +99,9 @@ class OutreachOrchestrator:
             scheduled_at: When to send: aware datetime or ISO text with an offset; None means now.
             batch: Label of an import, to look at its campaigns as a whole.
             context: Anything of yours to keep; ``context["correlation_id"]`` appears in published events.
+            greeting: How the mail begins, instead of what the owner's name gives.
+            country: Where the owner lives, as ISO 3166-1 alpha-2; default ``owner.country``, then the United States.
+            consent_basis, consent_source: Why the owner may be written to, and where that is known from.
 
         Returns:
             The campaign; its status is ``suppressed`` when the owner's address must not be written to.
@@ -101,7 +110,8 @@ class OutreachOrchestrator:
             ValidationError: A field is missing or wrong (a ValueError that names it); nothing was stored.
         """
         item = {"property_record": property_record, "score_result": score_result, "memo_url": memo_url}
-        item |= {"scheduled_at": scheduled_at, "batch": batch, "context": context}
+        item |= {"scheduled_at": scheduled_at, "batch": batch, "context": context, "greeting": greeting}
+        item |= {"country": country, "consent_basis": consent_basis, "consent_source": consent_source}
         return creating.create_one(self.services.begin, contracts.parse_id("tenant_id", tenant_id), item)
 
     def create_campaigns(self, tenant_id: Any, items: Iterable[Mapping[str, Any]]) -> Iterator[Created]:
@@ -109,7 +119,7 @@ class OutreachOrchestrator:
 
         Args:
             tenant_id: The tenant's UUID.
-            items: ``{property_record, score_result, memo_url, scheduled_at?, batch?, context?}`` each.
+            items: ``{property_record, score_result, memo_url}`` each, and any of the others of `create_campaign`.
 
         Yields:
             A `Created` with the campaign, or with the error of this item and its index; a bad item stops nothing.
@@ -143,6 +153,7 @@ class OutreachOrchestrator:
         """
         key = self._key(campaign_id, tenant_id)
         rendering = creating.replacements(self.services.read, key, property_record, score_result)
+        self.services.require_ready(by_itself=False)
         answer = self.services.dispatcher.send(key, rendering)
         result = {"status": answer.status, "message_id": answer.message_id, "campaign_id": key[1]}
         return result | ({"reason": answer.reason} if answer.reason else {})
@@ -152,10 +163,11 @@ class OutreachOrchestrator:
     ) -> dict[str, int]:
         """Send up to `limit` campaigns that are due, of all tenants in turn, or until `stop` says so; for cron jobs.
 
-        Returns how many: ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``held``, ``skipped``, ``requeued``.
-        Raises `DatabaseMoved` when the database is a copy; nothing was claimed.
+        Returns how many: ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``held``, ``skipped``, ``postponed``,
+        ``requeued``. Raises `DatabaseMoved`, or `ComplianceError` (docs/compliance.md): then nothing was claimed.
         """
         most, at_once = contracts.parse_count("limit", limit), contracts.parse_count("concurrency", concurrency)
+        self.services.require_ready(by_itself=True)
         return dict(self.services.dispatcher.send_due(most, at_once, stop))
 
     # Commands
@@ -180,7 +192,7 @@ class OutreachOrchestrator:
         return commands.release(self.services.begin, self._key(campaign_id, tenant_id))
 
     def update_campaign(self, campaign_id: Any, tenant_id: Any, **changes: Any) -> OutreachCampaign:
-        """Change ``property_record``, ``score_result``, ``memo_url``, ``greeting``, ``batch``. Raises as above."""
+        """Change anything `create_campaign` takes but the schedule and ``context``. Raises as above."""
         return commands.update(self.services.begin, self._key(campaign_id, tenant_id), changes)
 
     def retry_failed(self, tenant_id: Any, limit: int = 1000) -> int:
@@ -196,10 +208,11 @@ class OutreachOrchestrator:
         *,
         is_interested: bool | None = None,
         occurred_at: datetime | str | None = None,
+        label: str | None = None,
     ) -> str:
-        """Record that the owner answered; returns the status. Raises `CampaignNotFound`, `ValidationError`."""
-        key = self._key(campaign_id, tenant_id)
-        return replies.record(self.services.begin, key, text, is_interested=is_interested, occurred_at=occurred_at)
+        """Record an answer, labelled by rule unless by you. Raises `CampaignNotFound`, `ValidationError`."""
+        key, record = self._key(campaign_id, tenant_id), self.services.reply_intake.record
+        return record(key, text, is_interested=is_interested, occurred_at=occurred_at, label=label)
 
     # Webhooks
 
@@ -213,15 +226,11 @@ class OutreachOrchestrator:
         Raises:
             MalformedPayload: Neither a dict nor a list.
         """
-        if isinstance(data, dict):
-            return self._ingest([data]).results[0]
-        if isinstance(data, list):
-            return list(self._ingest(data).results)
-        raise errors.MalformedPayload(f"A webhook is a dict or a list of dicts, not {type(data).__name__}.")
+        return self.services.intake.handle(data)
 
     def verify_webhook(self, raw_body: bytes, headers: Mapping[str, str]) -> None:
         """Check that SendGrid signed exactly these bytes. Raises `WebhookNotConfigured` or a signature error."""
-        self.services.verifier.verify(raw_body, headers)
+        self.services.intake.verify(raw_body, headers)
 
     def receive_webhook(self, raw_body: bytes, headers: Mapping[str, str]) -> Receipt:
         """Verify and store one POST of the event webhook; when this returns, everything is committed.
@@ -231,18 +240,15 @@ class OutreachOrchestrator:
             MalformedPayload: Not a JSON list.
             DatabaseUnreachable: Nothing was stored; SendGrid will send it again.
         """
-        with self.services.webhook_endpoint.taking():
-            self.verify_webhook(raw_body, headers)
-            batch = sendgrid.parse(raw_body, opt_out_prefix=self.services.opt_out_prefix)
-            return self.services.delivery_events.ingest(batch)
+        return self.services.intake.receive(raw_body, headers)
 
-    def unsubscribe(self, token: str) -> bool:
-        """Execute an opt-out link; False means that the token is not ours."""
-        return self.services.opt_outs.opt_out(token)
+    def unsubscribe(self, token: str, choice: str | None = None) -> bool:
+        """Execute an opt-out link (``all``, ``property``, ``sold``, ``wrong_person``); False: the token is not ours."""
+        return self.services.opt_outs.opt_out(token, choice)
 
-    def describe_unsubscribe(self, token: str) -> dict[str, str | None] | None:
-        """Say whose mail an opt-out link stops, for the page that asks; changes nothing. None: not ours."""
-        return self.services.opt_outs.describe(token)
+    def undo_unsubscribe(self, token: str) -> bool:
+        """Take back what was chosen on the opt-out page within ten minutes; False: the token is not ours."""
+        return self.services.opt_outs.undo(token)
 
     # Reading
 
@@ -290,11 +296,6 @@ class OutreachOrchestrator:
     def check_ready(self) -> list[Check]:
         """Say whether this installation can work: the database answers, and its schema is current."""
         return self.operations.check_ready()
-
-    def _ingest(self, data: list[Any]) -> Receipt:
-        normalised = [sendgrid.normalise(event, opt_out_prefix=self.services.opt_out_prefix) for event in data]
-        with self.services.webhook_endpoint.taking():
-            return self.services.delivery_events.ingest(normalised)
 
     def _key(self, campaign_id: Any, tenant_id: Any) -> tuple[str, str]:
         return contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)

@@ -103,6 +103,16 @@ class Settings(BaseSettings):
         alias="OUTREACH_PROBE_ADDRESS",
         description="Your own address: gets a mail when the last mail sent is in doubt and only a later one can tell",
     )
+    dashboard_password_hash: SecretStr | None = Field(
+        None,
+        alias="OUTREACH_DASHBOARD_PASSWORD_HASH",
+        description="Who may see the dashboard: what `outreach dashboard password` answers; default: nobody",
+    )
+    allowed_hosts: str | None = Field(
+        None,
+        alias="OUTREACH_ALLOWED_HOSTS",
+        description="Names the dashboard answers to beside OUTREACH_BASE_URL's and this machine's, comma-separated",
+    )
     postal_address: str | None = Field(
         None, alias="OUTREACH_POSTAL_ADDRESS", description="Your postal address, required by CAN-SPAM in every mail"
     )

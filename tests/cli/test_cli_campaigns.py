@@ -20,7 +20,7 @@ def sendgrid(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A sandbox, configured as SendGrid."""
     with SandboxServer(Sandbox()) as server:
         monkeypatch.setenv("OUTREACH_SENDGRID_URL", server.url)
-        monkeypatch.setenv("SENDGRID_API_KEY", "SG.test.key")
+        monkeypatch.setenv("SENDGRID_API_KEY", "SG.sandbox.key")
         monkeypatch.setenv("SENDGRID_FROM_EMAIL", "team@sample.test")
         yield server.sandbox
 

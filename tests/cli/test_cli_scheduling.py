@@ -82,7 +82,7 @@ def test_a_copied_database_is_adopted(cli: Run, sqlite_database: Path, monkeypat
     copied = Path("copy.db")
     copied.write_bytes(sqlite_database.read_bytes())
     monkeypatch.setenv("DB_DSN", f"sqlite:///{os.path.abspath(copied)}")
-    monkeypatch.setenv("SENDGRID_API_KEY", "SG.test.key")
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.sandbox.key")
     monkeypatch.setenv("SENDGRID_FROM_EMAIL", "team@sample.test")
     assert cli("db", "adopt", "--json").json["adopted"] is True
     again = cli("db", "adopt")

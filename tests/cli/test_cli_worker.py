@@ -13,7 +13,7 @@ from tests.cli.conftest import TIMEOUT, Run, create, finished, line_with, starte
 
 @pytest.fixture
 def sender(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENDGRID_API_KEY", "SG.test.key")
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.sandbox.key")
     monkeypatch.setenv("SENDGRID_FROM_EMAIL", "team@sample.test")
     monkeypatch.setenv("OUTREACH_SENDGRID_URL", "http://127.0.0.1:9")  # nobody listens there
 

@@ -84,7 +84,9 @@ def create(orchestrator: OutreachOrchestrator, number: int = 1) -> str:
 
 
 def orchestrated(repository: OutreachRepository, transport: FakeTransport) -> OutreachOrchestrator:
-    return OutreachOrchestrator(repository, from_email="team@sample.test", parts=Parts(transport=transport))
+    return OutreachOrchestrator(
+        repository, "SG.sandbox.key", "team@sample.test", parts=Parts(transport=transport), address_gap=0
+    )
 
 
 def test_a_commit_wakes_both_loops(repository: OutreachRepository):

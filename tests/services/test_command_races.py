@@ -65,7 +65,9 @@ def test_nothing_leaves_after_a_command_but_what_was_handed_before(repository: O
     meeting, transport = Meeting(), FakeTransport()
     parts = Parts(transport=transport, pause=lambda _: None, reached=meeting.reached)
     ends: Counter[tuple[str, str]] = Counter()
-    with OutreachOrchestrator(repository, "SG.key", "team@sender.test", "Sample", parts=parts) as orchestrator:
+    with OutreachOrchestrator(
+        repository, "SG.sandbox.key", "team@sender.test", "Sample", parts=parts, address_gap=0
+    ) as orchestrator:
         turns = list(product(COMMANDS, STEPS, (False, True)))
         for number in range(ROUNDS):
             command, step, waits = turns[number % len(turns)]

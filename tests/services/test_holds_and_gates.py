@@ -420,15 +420,16 @@ def test_what_a_gate_refuses_never_stays_at_the_head_of_the_queue(sending: Sendi
 
 def gates(orchestrator: OutreachOrchestrator, campaign: OutreachCampaign) -> dict[str, str]:
     """What the closed gates say."""
-    return {v.gate: v.words for v in orchestrator.operations.why(campaign.id, TENANT) if not v.open}
+    return {v.gate: v.words for v in orchestrator.operations.why(campaign.id, TENANT).gates if not v.open}
 
 
 def test_every_gate_can_be_asked_in_words(sending: Sending, clock: ManualClock) -> None:
     orchestrator, _ = sending
     campaign = create(orchestrator, memo_url=signed(clock.now() + 4 * DAY))
-    verdicts = orchestrator.operations.why(campaign.id, TENANT)
+    verdicts = orchestrator.operations.why(campaign.id, TENANT).gates
     assert [verdict.gate for verdict in verdicts] == [
-        "status", "account", "tenant", "suppression", "hold", "missed schedule", "memo link", "due", "attempts",
+        "status", "account", "tenant", "suppression", "hold", "owner", "compliance", "consent", "address gap",
+        "missed schedule", "memo link", "due", "attempts", "rate",
     ]  # fmt: skip
     assert all(verdict.open and verdict.words for verdict in verdicts)
     orchestrator.operations.set_missed_schedule(TENANT, "hold", 60)

@@ -111,7 +111,7 @@ def test_a_failed_campaign_that_cannot_be_composed_again_stays_failed(repository
         campaign = create(orchestrator)
         with pytest.raises(errors.SendRejected):
             orchestrator.send_campaign(campaign.id, TENANT)
-    with OutreachOrchestrator(repository, "SG.x.y") as without_sender:
+    with OutreachOrchestrator(repository, "SG.sandbox.key") as without_sender:
         with pytest.raises(errors.ConfigurationError, match="no sender address"):
             without_sender.send_campaign(campaign.id, TENANT)
         assert now(repository, campaign)[0].status is OutreachStatus.FAILED

@@ -14,7 +14,7 @@ import pytest
 from orchestrator import OutreachOrchestrator, errors
 from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
-from orchestrator.domain.schedule import USUAL
+from orchestrator.domain.policy import LENIENT
 from orchestrator.repository import OutreachRepository, Transaction, campaigns, messages
 from orchestrator.services import batch
 from orchestrator.services.claiming import Claiming
@@ -60,7 +60,7 @@ def test_a_cancelled_round_settles_what_left_and_puts_the_rest_back(repository: 
                 return services.composer.compose(claimed.campaign, claimed.message.id)
 
             pacer = Pacer(services.begin, slow.account, None, time.monotonic, lambda: 0.5)
-            claiming = Claiming(services.begin, pacer, None, USUAL)
+            claiming = Claiming(services.begin, pacer, None, LENIENT)
             task = asyncio.create_task(Round(services.begin, slow, compose, pacer, concurrency=2).run(claiming, 10))
             await slow.busy.wait()
             task.cancel()
@@ -158,7 +158,7 @@ def test_few_are_in_flight_at_first_and_never_more_than_allowed(repository: Outr
         services = orchestrator.services
         list(orchestrator.create_campaigns(TENANT, [item(f"owner{n}@owners.test") for n in range(60)]))
         pacer = Pacer(services.begin, busy.account, None, time.monotonic, lambda: 0.5)
-        claiming = Claiming(services.begin, pacer, None, USUAL)
+        claiming = Claiming(services.begin, pacer, None, LENIENT)
 
         def compose(claimed: batch.Claim) -> OutgoingMail:
             return services.composer.compose(claimed.campaign, claimed.message.id)
@@ -201,7 +201,7 @@ def test_a_mail_that_misses_its_slot_on_the_way_to_the_network_gets_another_one(
 
     transport = Slowed()
     parts = Parts(transport=transport, monotonic=time.monotonic)
-    with OutreachOrchestrator(repository, "SG.k", "team@sender.test", parts=parts, send_rate=20.0) as orchestrator:
+    with OutreachOrchestrator(repository, "SG.sandbox.k", "team@sender.test", parts=parts, send_rate=20.0) as orchestrator:
         list(orchestrator.create_campaigns(TENANT, [item()]))
         assert orchestrator.send_due() == {"sent": 1}
     assert len(transport.sent) == 1

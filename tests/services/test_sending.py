@@ -412,7 +412,7 @@ def test_without_a_key_reading_works_and_sending_says_what_is_missing(repository
 def test_without_a_sender_nothing_changes_and_the_error_names_the_variable(repository: OutreachRepository) -> None:
     with facade(repository) as (orchestrator, _):
         campaign = create(orchestrator)
-    with OutreachOrchestrator(repository, "SG.x.y") as orchestrator:
+    with OutreachOrchestrator(repository, "SG.sandbox.key") as orchestrator:
         with pytest.raises(errors.ConfigurationError, match="no sender address") as caught:
             orchestrator.send_campaign(campaign.id, TENANT)
         assert "SENDGRID_FROM_EMAIL" in str(caught.value.fix)
@@ -425,7 +425,7 @@ def test_without_a_sender_nothing_changes_and_the_error_names_the_variable(repos
 
 def test_an_unreachable_sendgrid_is_said_and_nothing_is_in_doubt(repository: OutreachRepository) -> None:
     settings = {"sendgrid_url": "http://127.0.0.1:1", "from_email": "team@sender.test"}
-    with OutreachOrchestrator(repository, "SG.x.y", **settings) as orchestrator:
+    with OutreachOrchestrator(repository, "SG.sandbox.key", **settings) as orchestrator:
         orchestrator.services.dispatcher._pause = lambda seconds: None
         campaign = create(orchestrator)
         assert orchestrator.send_due() == {"requeued": 1}

@@ -37,6 +37,17 @@ def cancel(campaign_id: str, tenant: str, output: Output) -> None:
     _write(campaign, output)
 
 
+def consent(
+    campaign_id: str, tenant: str, output: Output, *, basis: str, source: str | None, country: str | None
+) -> None:
+    """Record a consent. Raises `ValidationError`, `CampaignNotFound`, `InvalidState`."""
+    changes = {"consent_basis": basis, "consent_source": source, "country": country}
+    with session.opened() as orchestrator:
+        campaign = orchestrator.update_campaign(campaign_id, tenant, **changes)
+    _write(campaign, output)
+    output.say(f"→ outreach why {campaign.id}")
+
+
 def hold_batch(label: str, tenant: str, reason: str, output: Output) -> None:
     """Hold an import. Raises `ValidationError`."""
     with session.opened() as orchestrator:
@@ -93,7 +104,7 @@ def why(campaign_id: str, tenant: str, output: Output) -> None:
     if trace.leaves:
         output.say("Nothing is in its way: it leaves with the next round of a worker.")
         return
-    output.say(escape(f"It does not leave now: {closed[0].words}."))
+    output.say(f"It does not leave now: {closed[0].words}.".replace("[", r"\["))
     if trace.leaves_at is not None:
         output.say(f"It can leave by itself at {trace.leaves_at:%Y-%m-%d %H:%M:%S} UTC.")
 

@@ -17,9 +17,11 @@ def send(campaign_id: str, tenant: str, output: Output) -> None:
 
     Raises:
         InvalidState: It was not sent because the address is suppressed, or the campaign was withdrawn.
+        ComplianceError: The sender lacks what the law wants; the library would only warn.
         OrchestratorError: As `send_campaign` says.
     """
     with session.opened() as orchestrator:
+        orchestrator.services.require_ready(by_itself=True)
         answer = orchestrator.send_campaign(campaign_id, tenant)
     if answer["status"] in ("suppressed", "withdrawn"):
         raise errors.InvalidState(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import app
 from orchestrator.cli import failures, logs, serving, session
+from orchestrator.cli.options import DEFAULT_TENANT
 from orchestrator.cli.output import Output
 from orchestrator.engines import LocalEngine
 from orchestrator.publishers.log import LogPublisher
-from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
+from orchestrator.sandbox import Sandbox, SandboxConfig, SandboxServer
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import OutreachOrchestrator
@@ -26,13 +27,14 @@ def serve(host: str, port: int, *, with_worker: bool, output: Output) -> None:
 
     Raises:
         ConfigurationError: The port is taken, the database is not usable, the webhook's verification key is none, or a
-            worker is wanted without an API key.
+            worker is wanted without an API key or a sender address.
+        ComplianceError: A worker is wanted, and the sender lacks what the law wants.
     """
     logs.configure("info")
     with session.opened() as orchestrator, serving.bind(host, port) as listening:
         orchestrator.repository.server_version()  # an unusable database is said now, not at the first webhook
         if with_worker:
-            _ = orchestrator.services.transport
+            orchestrator.services.require_ready(by_itself=True)
         if orchestrator.services.settings.webhook_public_key:
             _ = orchestrator.services.verifier  # and a key that is none, too
         url = serving.address_of(listening)
@@ -42,32 +44,38 @@ def serve(host: str, port: int, *, with_worker: bool, output: Output) -> None:
             gc.collect()
             gc.freeze()
             output.say(f"Serving on {url} {'with' if with_worker else 'without'} a worker. Ctrl-C stops.")
+            if not orchestrator.services.settings.dashboard_password_hash:
+                output.say("The dashboard is locked: set OUTREACH_DASHBOARD_PASSWORD_HASH to open it.")
             if not orchestrator.services.settings.webhook_public_key:
                 output.say("[yellow]No OUTREACH_WEBHOOK_PUBLIC_KEY is set: webhooks are answered with 503.[/]")
 
-        service = app.create_service(orchestrator, with_worker=with_worker)
+        pages = app.create_pages(orchestrator, start=DEFAULT_TENANT)
+        service = app.create_service(orchestrator, with_worker=with_worker, pages=pages)
         serving.Server(service, grace=GRACE, on_accepting=say).run([listening])
 
 
-def run_sandbox(host: str, port: int, webhook_url: str | None, seed: int, output: Output) -> None:
+def run_sandbox(host: str, port: int, config: SandboxConfig, output: Output) -> None:
     """Run the sandbox until interrupted.
 
     Raises:
-        ConfigurationError: The port is taken, or `webhook_url` is no http(s) address.
+        ConfigurationError: The port is taken, or an address in `config` is no http(s) address.
     """
-    config = SandboxConfig(webhook_url=webhook_url, seed=seed, behaviour=Behaviour.realistic())
     with SandboxServer(Sandbox(config), host, port) as server:
         environment = {
             "OUTREACH_SENDGRID_URL": server.url,
             "SENDGRID_API_KEY": SANDBOX_KEY,
             "OUTREACH_WEBHOOK_PUBLIC_KEY": server.sandbox.public_key,
         }
+        if config.inbound_url:
+            environment["OUTREACH_INBOUND_PUBLIC_KEY"] = server.sandbox.inbound_public_key
+            environment |= {"OUTREACH_INBOUND_HOST": config.inbound_host} if config.inbound_host else {}
         if output.structured:
             output.document({"url": server.url, "public_key": server.sandbox.public_key, "environment": environment})
         else:
             output.write("\n".join(f"export {name}={value!r}" for name, value in environment.items()))
         output.say(f"Sandbox on {server.url}; its mail: {server.url}/sandbox/api/messages. Ctrl-C stops.")
-        output.say(f"Events go to {webhook_url or 'nobody: give --webhook-url'}.")
+        output.say(f"Events go to {config.webhook_url or 'nobody: give --webhook-url'}.")
+        output.say(f"Mail from owners goes to {config.inbound_url or 'nobody: give --inbound-url'}.")
         threading.Event().wait()
 
 

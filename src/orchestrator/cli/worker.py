@@ -27,6 +27,7 @@ def work(concurrency: int, drain_timeout: float, output: Output) -> None:
 
     Raises:
         ConfigurationError: There is no key, no sender address, or no usable database.
+        ComplianceError: The sender lacks what the law wants.
     """
     logs.configure("info")
     asked = signals.Asked()
@@ -64,8 +65,7 @@ def work_once(concurrency: int, output: Output) -> None:
 def _require_everything(orchestrator: OutreachOrchestrator) -> None:
     """Find out now what would otherwise be found out at the first mail."""
     orchestrator.repository.server_version()
-    _ = orchestrator.services.transport
-    orchestrator.services.composer.require_sender()
+    orchestrator.services.require_ready(by_itself=True)
 
 
 def _end_now(code: ExitCode) -> None:

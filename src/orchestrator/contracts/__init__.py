@@ -2,6 +2,7 @@
 
 from orchestrator.contracts.fields import Direction, direction_of, number
 from orchestrator.contracts.options import parse_context, parse_count, parse_flag, parse_label, parse_text
+from orchestrator.contracts.recipient import Recipient, parse_recipient
 from orchestrator.contracts.records import (
     Address,
     Attrs,
@@ -28,6 +29,7 @@ __all__ = [
     "Owner",
     "PropertyRecord",
     "Reason",
+    "Recipient",
     "ScoreResult",
     "StoredProperty",
     "clean_property",
@@ -43,6 +45,7 @@ __all__ = [
     "parse_label",
     "parse_memo_url",
     "parse_property",
+    "parse_recipient",
     "parse_score",
     "parse_status",
     "parse_text",

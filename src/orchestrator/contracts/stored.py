@@ -20,6 +20,9 @@ class StoredProperty(NamedTuple):
     owner_name: str | None
     owner_email: str
     line1: str
+    #: Not looked over yet.
+    country: Any
+    name_format: Any
     text: JsonText
 
 
@@ -52,7 +55,15 @@ def json_text(value: Any) -> JsonText:
 
 def _stored(record: dict[str, Any], text: JsonText) -> StoredProperty:
     owner = record["owner"]
-    return StoredProperty(record["id"], owner.get("name"), owner["email"], record["address"]["line1"], text)
+    return StoredProperty(
+        record["id"],
+        owner.get("name"),
+        owner["email"],
+        record["address"]["line1"],
+        owner.get("country"),
+        owner.get("name_format"),
+        text,
+    )
 
 
 def _written(given: dict[str, Any]) -> JsonText | None:

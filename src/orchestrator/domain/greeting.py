@@ -1,27 +1,30 @@
 """How a mail greets an owner whose name comes from public records.
 
-Records write ``SMITH JOHN A``, ``SMITH JOHN & MARY``, ``SMITH FAMILY REV TR``, and no rule tells the given name in all
-of them. A wrong first name costs more than none, so the greeting is ``Hello,`` unless the name leaves no doubt.
+The greeting is ``Hello,`` unless the name leaves no doubt (domain/owners.py). Nobody is guessed to be Mr or Ms.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from orchestrator.domain import names, text
+from orchestrator.domain import owners, text
+from orchestrator.domain.owners import NameFormat
 
-_SEVERAL = re.compile(
-    r"&|\+|;|/|%|\band\b|\bor\b|\bet\s?(?:al|ux|vir)\b|\bh/?w\b|\bjt(?:rs|wros)?\b|\bjoint\b|\btenants\b", re.IGNORECASE
-)
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*\.?")
-_ORGANISATION_WORD = re.compile(r"[a-z/]+")
-_INITIALS = re.compile(r"\b(?:[a-z]\.){2,}")
 _STRUCTURES_HEADERS = re.compile(r"""[",;:<>()\[\]@\\]+""")
-_BELIEVED_AFTER_COMMA = names.GIVEN | names.GIVEN_OR_OTHER
-_NO_SURNAMES = names.SUFFIXES | names.SECOND_HALVES | names.PLACES
 _NAME_LIMIT = 100
+
+#: What the reason of a hold begins with that the name of an estate brings.
+ESTATE = "estate: "
+# A life estate is a living person's, and real estate is a trade.
+_ESTATE = re.compile(
+    r"\best(?:ate)?\.? of\b|(?<!real )(?<!life )\best(?:ate)?\.?\)?\Z"
+    r"|\bheirs?\b|\bdevisees?\b|\bdeceased\b|\bdecedent\b|\bdec'?d\b"
+    r"|\bpersonal rep(?:resentative)?s?\b|\bexecut(?:or|rix)s?\b|\badministrat(?:or|rix) of\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +35,50 @@ class Greeting:
     reason: str
 
 
-def greeting(owner_name: str | None) -> str:
+def greeting(owner_name: str | None, order: NameFormat | None = None) -> str:
     """Return the salutation for an owner as a record writes the name: ``Hello John,`` when sure, else ``Hello,``."""
-    return resolve(owner_name).text
+    return resolve(owner_name, order).text
 
 
-def resolve(owner_name: str | None) -> Greeting:
+def resolve(owner_name: str | None, order: NameFormat | None = None) -> Greeting:
     """Choose the salutation for `owner_name` and say why.
 
-    The given name is used in two cases only: after the comma of ``SMITH, JOHN A``, and in front of a name written
-    like ``Sarah Jones`` when that word is a common given name and neither a surname nor a place.
+    Args:
+        owner_name: As the record writes it.
+        order: How its source writes names without a comma; None: nobody said.
     """
     name = text.header_line(owner_name or "")
     if not name:
         return Greeting("Hello,", "no owner name is known")
-    doubt = _doubt(name)
-    if doubt:
-        return Greeting("Hello,", doubt)
-    surname, comma, rest = name.partition(",")
-    given = _given_after_comma(rest) if comma else _given_in_front(surname)
-    if given is None:
-        return Greeting("Hello,", "the record does not say which part is the given name")
-    return Greeting(f"Hello {given},", f"“{given}” is the given name in “{text.shortened(name, _NAME_LIMIT)}”")
+    found = owners.read(name, order)
+    if not found.given:
+        return Greeting("Hello,", found.doubt or "")
+    short = text.shortened(name, _NAME_LIMIT)
+    said = " and ".join(f"“{given}”" for given in found.given)
+    verb = "is the given name" if len(found.given) == 1 else "are the given names"
+    return Greeting(f"Hello {' and '.join(found.given)},", f"{said} {verb} in “{short}”")
+
+
+def of_record(owner_name: str | None, record: Mapping[str, Any] | None) -> Greeting:
+    """Choose the salutation for the owner of a stored property record, by the order of names that it declares."""
+    owner = (record or {}).get("owner")
+    declared = owner.get("name_format") if isinstance(owner, Mapping) else None
+    return resolve(owner_name, name_format(declared))
+
+
+def name_format(declared: object) -> NameFormat | None:
+    """Return the order of names that a record declares, ``LF`` or ``FL``; anything else declares nothing."""
+    word = declared.strip().upper() if isinstance(declared, str) else ""
+    return NameFormat(word) if word in list(NameFormat) else None
+
+
+def estate(owner_name: str | None) -> str | None:
+    """Say that a record names an estate or heirs, so that a person must look before anybody is written to."""
+    name = text.header_line(owner_name or "")
+    if not name or not _ESTATE.search(name):
+        return None
+    short = text.shortened(name, _NAME_LIMIT)
+    return f"{ESTATE}“{short}” names an estate or heirs, so somebody may have died lately; look, and then release it"
 
 
 def display_name(owner_name: str | None) -> str | None:
@@ -63,54 +88,3 @@ def display_name(owner_name: str | None) -> str | None:
     """
     name = text.header_line(_STRUCTURES_HEADERS.sub(" ", owner_name or ""))
     return text.shortened(text.one_line(name), _NAME_LIMIT) or None
-
-
-def _doubt(name: str) -> str | None:
-    """Why a name is not, or not surely, that of one person."""
-    folded = name.casefold()
-    words = {word.strip(".,'") for word in folded.split()}.union(_ORGANISATION_WORD.findall(folded))
-    if not words.isdisjoint(names.NO_PERSON) or _INITIALS.search(folded):
-        return "the owner looks like an organisation, a trust or an estate"
-    if _SEVERAL.search(name):
-        return "the record names more than one owner"
-    if not all(_WORD.fullmatch(word) for word in name.replace(",", " ").split()):
-        return "the name holds digits or signs no name has"
-    return None
-
-
-def _given_after_comma(rest: str) -> str | None:
-    """``JOHN A`` of ``SMITH, JOHN A``; a second comma may only bring ``JR`` and the like."""
-    first, _, more = rest.partition(",")
-    if more and _folded(more) not in names.SUFFIXES:
-        return None
-    words = [word for word in first.split() if _folded(word) not in names.SUFFIXES]
-    if not words or _folded(words[0]) not in _BELIEVED_AFTER_COMMA:
-        return None
-    if len(words) > 1 and _folded(words[1]) in names.SECOND_HALVES:
-        return None
-    return _cased(words[0]) if len(words) <= 3 else None
-
-
-def _given_in_front(name: str) -> str | None:
-    """``Sarah`` of ``Sarah Jones`` or ``Sarah A. Jones``; never of a name in capitals, which may be surname first."""
-    words = name.split()
-    if len(words) == 3 and len(words[1].rstrip(".")) == 1:
-        del words[1]
-    if len(words) != 2 or any(not word[:1].isupper() or word.isupper() for word in words):
-        return None
-    given, surname = words
-    known = _folded(given) in names.GIVEN and _folded(surname) not in _NO_SURNAMES
-    return given if known and len(surname.rstrip(".")) > 1 else None
-
-
-def _folded(word: str) -> str:
-    """``JOSÉ.`` as ``jose``."""
-    plain = word.strip(" .")
-    if plain.isascii():
-        return plain.lower()
-    plain = unicodedata.normalize("NFKD", plain)
-    return "".join(c for c in plain if not unicodedata.combining(c)).casefold()
-
-
-def _cased(word: str) -> str:
-    return word.capitalize() if word.isupper() or word.islower() else word

@@ -69,6 +69,18 @@ GIVEN_OR_OTHER = _words(
     walter warren wayne whitney willard william willie xavier
     """
 )
+#: Surnames so common, and so rarely given names, that the other word beside one is the given name if it is any.
+SURNAMES = _words(
+    """
+    adams aguilar alvarez anderson baker barnes bennett brown burns butler campbell castillo castro chavez collins
+    cook cooper cox cruz davis diaz edwards espinoza evans fernandez fisher flores foster garcia gibson gomez
+    gonzales gonzalez graham gutierrez guzman harris hernandez hoffman hughes jenkins jimenez johnson jones lopez
+    martinez mcdonald medina mendez mendoza miller morales moreno murphy myers nguyen ortiz palmer parker patel
+    patterson peterson phillips powell ramirez ramos reyes reynolds richardson rivera roberts robinson rodriguez
+    rodgers rogers romero ruiz salazar sanchez sanders santiago schmidt simmons smith soto stevens sullivan thompson
+    torres tran turner vargas vasquez vazquez walker watson weaver webb williams williamson wilson wright
+    """
+)
 #: Words after a given name that belong to it: MARY ANN is not Mary.
 SECOND_HALVES = _words(
     """
@@ -81,12 +93,28 @@ SUFFIXES = _words(
     dds esq ii iii iv jr md phd sr v
     """
 )
+#: Words that begin a surname of several: VAN DER BERG, DE LA CRUZ, ST JOHN.
+PREFIXES = _words(
+    """
+    da de del della den der di dos du la le mac mc o saint st van vander von zu zum zur
+    """
+)
+#: How surnames begin that end with a given name: MC DONALD.
+CLAN = ("mc ", "mac ", "o ")
+#: Words that before a given name make something other than a person's name: Casa Maria, San Jose, Mister John.
+FRONTS = _words(
+    """
+    aunt bar bella big cafe camp casa chez corte costa don dona doctor dr el fort ft hacienda isla la lady las little
+    los madre mama miss mister monte mount mr mrs ms mt new north old padre papa pastor port prof puerto punta rancho
+    reverend san sant santa santo sister south team tia tienda tio uncle villa west east young
+    """
+)
 #: Words that make an owner an organisation, a trust, an estate or a public body.
 NO_PERSON = _words(
     """
     acres adventist agency apartments apostolic apts assembly assn assoc associates association assocs attn auth
-    authority auto bancorp bank baptist bishop board borough builders building bureau c/o capital care catholic
-    cemetery center centre chapel charitable christ church city cleaning club co college commission
+    authority auto bancorp bank baptist bishop board borough bros brothers builders building bureau c/o capital care
+    catholic cemetery center centre chapel charitable christ church city cleaning club co college commission
     commissioners common communities community company condo condominium condominiums congregation
     congregational conservancy construction consulting contractors coop cooperative corp corporation council
     county credit dba decd deceased decedent department dept design designs developers development diocese dist
@@ -100,7 +128,7 @@ NO_PERSON = _words(
     orthodox owner owners parish park partners partnership pc pentecostal personal plan pllc plumbing post
     presbyterian prop properties property public railroad railway ranch realty redevelopment rental rentals
     representative residence residential resources restaurant retirement rev revoc revocable roofing salon
-    savings school schools services shop society solutions state storage store studio studios supply survivor
+    savings school schools services shop society solutions sons state storage store studio studios supply survivor
     survivors synagogue synod systems technologies temple title town township tr transport trs trst trucking
     trust trustee trustees trusts ttee ttees union united university unknown usa utilities utility ventures
     village water worship

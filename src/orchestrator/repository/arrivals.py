@@ -30,6 +30,10 @@ class Arrival(NamedTuple):
     scheduled_at: datetime | None
     property_record: JsonText
     score_result: JsonText
+    greeting: str | None = None
+    country: str | None = None
+    consent_basis: str | None = None
+    consent_source: str | None = None
 
 
 class Place(NamedTuple):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import MessageState, OutgoingMail, OutreachMessage
-from orchestrator.domain.schedule import USUAL, MissedRule
+from orchestrator.domain.policy import LENIENT, Policy
 from orchestrator.repository import Transaction, addresses, campaigns, messages
-from orchestrator.services import facts, fingerprint, gates, ledger
+from orchestrator.services import facts, fingerprint, gates, ledger, suppressing
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.services.standing import Standings
 
@@ -20,7 +21,7 @@ class Claimed:
     """What a claim brought: attempts to send, and how many campaigns left the queue as their gates said."""
 
     claims: list[Claim]
-    #: Of ``suppressed``, ``held``, ``skipped`` and ``later``.
+    #: Of ``suppressed``, ``held``, ``skipped`` and ``postponed``.
     refused: Counter[str]
     #: The tenant whose turn was the last one.
     last_tenant: str | None
@@ -33,12 +34,11 @@ class Claimed:
         return self.refused["suppressed"]
 
 
-def claim_due(tx: Transaction, limit: int, after: str | None, missed: MissedRule = USUAL) -> Claimed:
+def claim_due(tx: Transaction, limit: int, after: str | None, policy: Policy = LENIENT) -> Claimed:
     """Reserve up to `limit` campaigns that are due, the tenants in turn, beginning behind tenant `after`.
 
     Campaigns that somebody else is working on are left to them. What is known of addresses is read without its lock
-    here, to keep the suppressed out of the way; `hand` reads it again under the lock. `missed` says what becomes of
-    mail that missed its time, where its tenant has not decided otherwise.
+    here, to keep the suppressed out of the way; `hand` reads it again under the lock.
 
     Raises:
         DatabaseMoved: The database is a copy; nothing was claimed.
@@ -47,7 +47,7 @@ def claim_due(tx: Transaction, limit: int, after: str | None, missed: MissedRule
     due = campaigns.due(tx, tx.now(), limit, after=after)
     known = campaigns.lock_due(tx, due, tx.now())
     people = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in known.values()})
-    refused = gates.refusals(tx, known, people, missed)
+    refused = gates.refusals(tx, {key: known[key] for key in due if key in known}, people, policy)
     attempts = messages.of_campaigns(tx, known)
     plain = {key for key, c in known.items() if key not in refused and _is_plain(c, attempts[key], people)}
     claims = _reserve_plain(tx, [known[key] for key in due if key in plain])
@@ -79,38 +79,84 @@ def _reserve_plain(tx: Transaction, due: Sequence[OutreachCampaign]) -> list[Cla
     return claims
 
 
-def hand(tx: Transaction, window: Sequence[tuple[Claim, OutgoingMail]], account: str) -> dict[str, Answer]:
-    """Mark a window of attempts as given to the network; return {attempt id: why not} for those that must not leave."""
-    owners = {(c.campaign.tenant_id, c.campaign.owner_address_key) for c, _ in window}
-    people = addresses.lock_to_write(tx, owners, tx.now())
-    closed = {owner: refusal for owner, gate in people.items() if (refusal := gates.at_hand(gate)) is not None}
+def hand(
+    tx: Transaction, window: Sequence[tuple[Claim, OutgoingMail]], account: str, gap: timedelta = timedelta(0)
+) -> dict[str, Answer]:
+    """Mark a window of attempts as given to the network; return {attempt id: why not} for those that must not leave.
+
+    Args:
+        tx: The transaction.
+        window: Attempts with their mails.
+        account: What they leave through.
+        gap: The least time between two mails to one address; zero: any.
+    """
+    closed = _closed(tx, [claimed for claimed, _ in window], gap)
     answers = _refuse(tx, window, closed) if closed else {}
     allowed = [(claimed, mail) for claimed, mail in window if claimed.message.id not in answers]
     subjects = {claimed.message.id: mail.subject for claimed, mail in allowed}
     attempts = [claimed.message for claimed, _ in allowed]
     handed = messages.hand_many(tx, attempts, subjects=subjects, until=tx.now() + ledger.LEASE, account=account)
-    return answers | {message.id: ledger.WITHDRAWN for message in attempts if message.id not in handed}
+    withdrawn = [claimed for claimed, _ in allowed if claimed.message.id not in handed]
+    addresses.forget_last(tx, {_owner(claimed): claimed.campaign.id for claimed in withdrawn})
+    return answers | {claimed.message.id: ledger.WITHDRAWN for claimed in withdrawn}
+
+
+def _closed(tx: Transaction, window: Sequence[Claim], gap: timedelta) -> dict[str, gates.Refusal]:
+    """Lock the addresses of `window`, and return {attempt id: refusal} of those whose gate is closed."""
+    firsts: dict[addresses.AddressKey, str] = {}
+    for claimed in window:
+        firsts.setdefault(_owner(claimed), claimed.campaign.id)
+    people = addresses.lock_to_write(tx, firsts, tx.now(), gap)
+    if gap and len(firsts) < len(window):
+        _prefer_retries(tx, window, people, gap)
+    covered = suppressing.covered(tx, [claimed.campaign for claimed in window])
+    closed: dict[str, gates.Refusal] = {}
+    for claimed in window:
+        gate, key = people[_owner(claimed)], (claimed.campaign.tenant_id, claimed.campaign.id)
+        refusal = gates.at_hand(gate, claimed.campaign.id, gap, covered.get(key))
+        if refusal is not None and refusal.effect is gates.Effect.LATER and gate.last_handed_at == tx.now():
+            refusal = gates.after_sibling(tx.now())
+        if refusal is not None:
+            closed[claimed.message.id] = refusal
+    return closed
+
+
+def _prefer_retries(
+    tx: Transaction, window: Sequence[Claim], people: dict[addresses.AddressKey, addresses.Gate], gap: timedelta
+) -> None:
+    """Let a campaign that wrote to an address last try again, where another one of the window was asked for first."""
+    again = {
+        _owner(claimed): claimed.campaign.id
+        for claimed in window
+        if people[_owner(claimed)].last_campaign_id == claimed.campaign.id
+    }
+    people |= addresses.lock_to_write(tx, again, tx.now(), gap)
+
+
+def _owner(claimed: Claim) -> addresses.AddressKey:
+    return (claimed.campaign.tenant_id, claimed.campaign.owner_address_key)
 
 
 def _refuse(
     tx: Transaction,
     window: Sequence[tuple[Claim, OutgoingMail]],
-    closed: Mapping[addresses.AddressKey, gates.Refusal],
+    closed: Mapping[str, gates.Refusal],
 ) -> dict[str, Answer]:
-    """Withdraw attempts to addresses whose gate is closed, and take their campaigns off the queue."""
+    """Withdraw attempts whose gate is closed, by their ids, and do to their campaigns what the refusals say."""
     # All of the window in one order: locked in two goes, they could wait in a circle with somebody else.
     known = campaigns.lock_many(tx, {(c.campaign.tenant_id, c.campaign.id) for c, _ in window})
-    refused = [c for c, _ in window if (c.campaign.tenant_id, c.campaign.owner_address_key) in closed]
+    refused = [c for c, _ in window if c.message.id in closed]
     keys = {(c.campaign.tenant_id, c.campaign.id): known[c.campaign.tenant_id, c.campaign.id] for c in refused}
     standings = Standings(keys, messages.of_campaigns(tx, keys))
     answers: dict[str, Answer] = {}
     for claimed in refused:
         key = (claimed.campaign.tenant_id, claimed.campaign.id)
-        refusal = closed[key[0], claimed.campaign.owner_address_key]
+        refusal = closed[claimed.message.id]
         now = {message.id: message for message in standings.attempts(key)}[claimed.message.id]
         ours = now.state is MessageState.RESERVED and now.lease_token == claimed.message.lease_token
         same = standings.campaign(key).owner_address_key == claimed.campaign.owner_address_key  # or it was corrected
-        if ours or (now.state is MessageState.VOIDED and same):
+        voided = now.state is MessageState.VOIDED and refusal.effect is not gates.Effect.LATER
+        if ours or (voided and same):
             gates.apply(standings, key, refusal)
             answers[claimed.message.id] = Answer(str(refusal.effect), reason=refusal.reason)
         else:

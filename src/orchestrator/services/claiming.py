@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from orchestrator.domain.schedule import MissedRule
+from orchestrator.domain.policy import Policy
 from orchestrator.repository import Transaction
 from orchestrator.services import batch
 from orchestrator.services.batch import Claimed
@@ -28,7 +28,7 @@ class Claiming:
         begin: Opens a write transaction.
         pacer: The account's.
         after: The tenant whose turn was the last one.
-        missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
+        policy: What holds for all mail.
         pause: Waits the given seconds.
     """
 
@@ -37,11 +37,11 @@ class Claiming:
         begin: Begin,
         pacer: Pacer,
         after: str | None,
-        missed: MissedRule,
+        policy: Policy,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._begin = begin
-        self._missed = missed
+        self._policy = policy
         self._pacer = pacer
         self._pause = pause
         self.last_tenant = after
@@ -68,7 +68,7 @@ class Claiming:
         self.probing = False
         with self._begin() as tx:
             state = self._pacer.look(tx)
-            claimed = batch.claim_due(tx, n, self.last_tenant, self._missed) if state == OPEN else None
+            claimed = batch.claim_due(tx, n, self.last_tenant, self._policy) if state == OPEN else None
         if state == PROBE:
             claimed = self._probe()
         if claimed is not None:
@@ -79,7 +79,7 @@ class Claiming:
         if not self._pacer.begin_probe():
             return None
         with self._begin() as tx:
-            claimed = batch.claim_due(tx, 1, self.last_tenant, self._missed)
+            claimed = batch.claim_due(tx, 1, self.last_tenant, self._policy)
         if not claimed.claims:
             self._pacer.return_probe()
         self.probing = True

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from orchestrator import errors, rendering
 from orchestrator.domain.campaign import OutreachCampaign
-from orchestrator.domain.greeting import display_name, greeting
+from orchestrator.domain.greeting import display_name, of_record
 from orchestrator.domain.message import OutgoingMail
 from orchestrator.rendering import Branding, MailContent, RenderedMail
+from orchestrator.services import reply_address
 from orchestrator.tokens import Signer
 
 CATEGORY = "outreach"
@@ -19,12 +20,17 @@ _CATEGORIES = (CATEGORY,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Who writes. ``base_url`` is the public address of our service, without a slash at the end, or None."""
+    """Who writes.
+
+    ``base_url`` is the public address of our service, without a slash at the end, or None; ``inbound_host`` the host
+    whose mail comes in to us, or None.
+    """
 
     from_email: str | None
     from_name: str | None
     branding: Branding
     base_url: str | None = None
+    inbound_host: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +83,10 @@ class Composer:
             TemplateError: The templates cannot be rendered with these records.
         """
         from_email = self.require_sender()
-        token = self._signer().sign("unsubscribe", (campaign.tenant_id, campaign.id, message_id))
-        opt_out = self._opt_out(token)
+        signer, host = self._signer(), self._sender.inbound_host
+        token = signer.sign("unsubscribe", (campaign.tenant_id, campaign.id, message_id))
+        local_part = signer.sign_local_part(reply_address.PURPOSE, (message_id,)) if host else None
+        opt_out = self._opt_out(token, local_part)
         mail = self._render(campaign, opt_out.url, replacements or _NOTHING_REPLACED)
         return OutgoingMail(
             message_id=message_id,
@@ -92,6 +100,7 @@ class Composer:
             subject=mail.subject,
             text=mail.text,
             html=mail.html,
+            reply_to=f"{reply_address.REPLY}{local_part}@{host}" if host else None,
             headers=opt_out.headers,
             categories=_CATEGORIES,
         )
@@ -110,16 +119,19 @@ class Composer:
             property_record=replacements.property_record or campaign.property_record or {},
             score_result=replacements.score_result or campaign.score_result or {},
             memo_url=campaign.memo_url,
-            greeting=campaign.greeting or greeting(campaign.owner_name),
+            greeting=campaign.greeting or of_record(campaign.owner_name, campaign.property_record).text,
             owner_name=campaign.owner_name,
             unsubscribe_url=unsubscribe_url,
             branding=self._sender.branding,
         )
         return self._renderer.render(content)
 
-    def _opt_out(self, token: str) -> _OptOut:
-        # A token holds only characters that a URL takes as they are.
-        mailto = f"mailto:{self._sender.from_email}?subject=unsubscribe%20{token}"
+    def _opt_out(self, token: str, local_part: str | None) -> _OptOut:
+        sender = self._sender
+        to = sender.from_email if local_part is None else f"{reply_address.OPT_OUT}{local_part}@{sender.inbound_host}"
+        # A token holds only characters that a URL takes as they are. It names the campaign too, and so works without
+        # the ledger; the address names the attempt alone.
+        mailto = f"mailto:{to}?subject=unsubscribe%20{token}"
         if not self._sender.base_url:
             return _OptOut(mailto, {"List-Unsubscribe": f"<{mailto}>"})
         url = f"{self._sender.base_url}/u/{token}"

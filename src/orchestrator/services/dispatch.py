@@ -13,7 +13,7 @@ import structlog
 from orchestrator import errors
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.domain.pacing import backoff
-from orchestrator.domain.schedule import USUAL, MissedRule
+from orchestrator.domain.policy import LENIENT, Policy
 from orchestrator.repository import Transaction
 from orchestrator.services import ledger, settle
 from orchestrator.services.claiming import Claiming
@@ -47,7 +47,7 @@ class Dispatcher:
         pause: Waits the given seconds between tries.
         monotonic: Seconds by a clock that is never set.
         reached: Called with the name of each step of a mail, in the order they stand in docs/sending.md.
-        missed: What becomes of mail that missed its time, where its tenant has not decided otherwise.
+        policy: What holds for all mail that is sent by itself.
         rate: Mails per second that the account may send, by all workers together; None: as fast as it goes.
         reconsider: Looks at a campaign in doubt; True when its mail never arrived, and another attempt may be made.
     """
@@ -61,7 +61,7 @@ class Dispatcher:
         pause: Callable[[float], object] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         reached: Callable[[str], object] = lambda _: None,
-        missed: MissedRule = USUAL,
+        policy: Policy = LENIENT,
         rate: float | None = None,
         reconsider: Callable[[Key], bool] = lambda _: False,
     ) -> None:
@@ -72,7 +72,7 @@ class Dispatcher:
         self._pause = pause
         self._monotonic = monotonic
         self._reached = reached
-        self._missed = missed
+        self._policy = policy
         self._rate = rate
         self._reconsider = reconsider
         self._pacer: Pacer | None = None
@@ -132,7 +132,7 @@ class Dispatcher:
 
         Returns:
             How many ended as ``sent``, ``failed``, ``in_doubt``, ``suppressed``, ``requeued``; or, as their gates said,
-            ``held`` or ``skipped``.
+            ``held``, ``skipped`` or ``postponed``.
 
         Raises:
             MissingApiKey, ConfigurationError: Nothing can be sent; nothing was touched.
@@ -143,7 +143,7 @@ class Dispatcher:
         if any(recovered):
             log.warning("found attempts of dead workers", action="send.recovered", requeued_in_doubt=recovered)
         pacer = self._pacer_of(transport)
-        claiming = Claiming(self._begin, pacer, self._last_tenant, self._missed, self._pause)
+        claiming = Claiming(self._begin, pacer, self._last_tenant, self._policy, self._pause)
         sending = Round(
             self._begin,
             transport,
@@ -154,6 +154,7 @@ class Dispatcher:
             pause=self._pause,
             reached=self._reached,
             stop=stop,
+            gap=self._policy.gap,
         )
         try:
             return +self._loop.run(sending.run(claiming, limit))

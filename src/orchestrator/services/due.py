@@ -11,6 +11,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -59,6 +60,7 @@ class Round:
         pause: Waits the given seconds before outcomes that could not be stored are stored again.
         reached: Called with the name of each step.
         stop: Asked again and again, on the event loop; True: drain.
+        gap: The least time between two mails to one address.
     """
 
     def __init__(
@@ -73,9 +75,11 @@ class Round:
         pause: Callable[[float], object] = time.sleep,
         reached: Callable[[str], object] = lambda _: None,
         stop: Callable[[], bool] | None = None,
+        gap: timedelta = timedelta(0),
     ) -> None:
         self._begin = begin
         self._compose = compose
+        self._gap = gap
         self._pacer = pacer
         self._monotonic = monotonic
         self._reached = reached
@@ -255,7 +259,7 @@ class Round:
             elif answer is PAUSED:
                 self._left.append(ready.claimed)
             else:
-                self._words[answer.status] += answer.status in ("suppressed", "held")
+                self._words[answer.status] += answer.status in ("suppressed", "held", "postponed")
         self._flow.changed()
 
     async def _turn_of(self, size: int) -> Sequence[Slot | None] | None:
@@ -276,7 +280,7 @@ class Round:
     def _hand_over(self, window: Sequence[Ready]) -> dict[str, ledger.Answer] | None:
         """Mark a window as given to the network; None: the account may not send any more."""
         mails = [(ready.claimed, ready.mail) for ready in window]
-        return hand_over(self._begin, self._pacer, mails, self._reached, probing=self._posting.probing)
+        return hand_over(self._begin, self._pacer, mails, self._reached, probing=self._posting.probing, gap=self._gap)
 
     def _is_running_out(self, few: int) -> bool:
         return self._ahead <= few

@@ -7,70 +7,27 @@ is a person's decision about one mail: only suppression binds it, and a pause (s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from orchestrator.domain import memo_link
+from orchestrator.domain import consent, memo_link
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
-from orchestrator.domain.message import LIVE_STATES, MessageState, OutreachMessage
+from orchestrator.domain.message import LIVE_STATES, MessageState
+from orchestrator.domain.policy import Policy
 from orchestrator.domain.schedule import MissedPolicy, MissedRule
+from orchestrator.domain.suppression import stands_against
 from orchestrator.repository import Transaction, addresses, tenants
 from orchestrator.repository.addresses import Address, Gate
 from orchestrator.repository.tenants import Tenant
-from orchestrator.services import holds
+from orchestrator.services import gate_words as words
+from orchestrator.services import holds, suppressing
+from orchestrator.services.situation import MOVES, Effect, Refusal, Situation, Verdict
 from orchestrator.services.standing import Key, Standings
 
+__all__ = ["MOVES", "Effect", "Refusal", "Situation", "Verdict", "apply", "at_hand", "decide", "explain", "refusals"]
 
-class Effect(StrEnum):
-    """What a refusal does to the campaign."""
-
-    #: Nothing: it passes when the cause ends, and others are not kept waiting by it.
-    WAIT = "wait"
-    #: It is due again later.
-    LATER = "later"
-    HELD = "held"
-    SKIPPED = "skipped"
-    SUPPRESSED = "suppressed"
-
-
-#: Effects that take a campaign from where it stood in the queue.
-MOVES = frozenset({Effect.LATER, Effect.HELD, Effect.SKIPPED, Effect.SUPPRESSED})
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a campaign may not leave now, in words for a person, and what happens to it."""
-
-    effect: Effect
-    reason: str
-    #: When it may leave, for `Effect.LATER`.
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """Everything the gates look at."""
-
-    campaign: OutreachCampaign
-    now: datetime
-    missed: MissedRule
-    address: Address | None = None
-    tenant: Tenant | None = None
-    #: Why nothing leaves through the sender's account, or None.
-    account_pause: str | None = None
-    attempts: Sequence[OutreachMessage] = field(default=())
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one gate says."""
-
-    gate: str
-    open: bool
-    words: str
-    effect: Effect | None = None
+#: When a campaign looks again whose address gets another mail from the same claim: by then that one has left, or not.
+SIBLING = timedelta(minutes=1)
 
 
 def rule_of(tenant: Tenant | None, usual: MissedRule) -> MissedRule:
@@ -86,18 +43,49 @@ def decide(situation: Situation) -> Refusal | None:
     return next((refusal for _, gate, _ in _GATES if (refusal := gate(situation)) is not None), None)
 
 
-def suppression(address: Address | None) -> Refusal | None:
-    """Say why an address must not be written to; the one gate that also binds `send_campaign`."""
-    if address is None or address.suppressed_at is None:
+def suppression(address: Address | None, covered: str | None, now: datetime) -> Refusal | None:
+    """Say what the suppression list has against a mail; the one gate that also binds `send_campaign`.
+
+    Args:
+        address: What is known of the owner's address.
+        covered: Why property or domain must not be written to.
+        now: Entries that have ended by then do not count.
+    """
+    reason = address and address.suppressed(now)
+    why = covered if reason is None else str(reason)
+    return None if why is None else Refusal(Effect.SUPPRESSED, why)
+
+
+def at_hand(gate: Gate, campaign_id: str, gap: timedelta, covered: str | None = None) -> Refusal | None:
+    """Say why a claimed mail may not leave after all, from what its locked address says; None: it may.
+
+    Args:
+        gate: The address, which knows `campaign_id` as the last to write to it if it let that mail through.
+        campaign_id: Whose mail it is.
+        gap: The least time between two mails to one address.
+        covered: Why property or domain must not be written to.
+    """
+    why = gate.suppression or covered
+    if why is not None:
+        return Refusal(Effect.SUPPRESSED, why)
+    if gate.hold is not None:
+        return _owner_held(gate.hold)
+    return _too_soon(gate.last_handed_at, gate.last_campaign_id, campaign_id, gap)
+
+
+def after_sibling(now: datetime) -> Refusal:
+    """Make a mail wait until it is known what became of another one, to the same address, that goes first."""
+    return Refusal(Effect.LATER, "another mail to this address is about to leave", now + SIBLING)
+
+
+def _too_soon(handed_at: datetime | None, by: str | None, campaign_id: str, gap: timedelta) -> Refusal | None:
+    if handed_at is None or not gap or by == campaign_id:
         return None
-    return Refusal(Effect.SUPPRESSED, str(address.suppression_reason))
-
-
-def at_hand(gate: Gate) -> Refusal | None:
-    """Say why a claimed mail may not leave after all, from what its locked address says; None: it may."""
-    if gate.suppression is not None:
-        return Refusal(Effect.SUPPRESSED, gate.suppression)
-    return None if gate.hold is None else _owner_held(gate.hold)
+    after = handed_at + gap
+    went = f"a mail of campaign {by} went to this address at {words.moment(handed_at)}"
+    return Refusal(
+        Effect.LATER, f"{went}; the next may leave {words.hours(gap)} later, at {words.moment(after)}", after
+    )
 
 
 def _owner_held(reason: str) -> Refusal:
@@ -108,30 +96,39 @@ def refusals(
     tx: Transaction,
     due: Mapping[Key, OutreachCampaign],
     known: Mapping[addresses.AddressKey, Address],
-    usual: MissedRule,
+    policy: Policy,
 ) -> dict[Key, Refusal]:
-    """Return why those of `due` may not be claimed that may not.
+    """Return why those of `due` may not be claimed that may not; under a cap, one of each address may.
 
     Args:
         tx: The transaction that holds their locks.
         due: Campaigns that are due, by (tenant_id, campaign_id).
         known: What is known of their addresses; one that is missing is unknown.
-        usual: What happens to mail that missed its time, where a tenant has not decided otherwise.
+        policy: What holds for all mail.
     """
     decided = tenants.get_many(tx, {tenant_id for tenant_id, _ in due})
-    rules = {tenant_id: rule_of(decided.get(tenant_id), usual) for tenant_id, _ in due}
+    rules = {tenant_id: rule_of(decided.get(tenant_id), policy.missed) for tenant_id, _ in due}
+    covered = suppressing.covered(tx, due.values())
     refused: dict[Key, Refusal] = {}
+    going: set[addresses.AddressKey] = set()
     for key, campaign in due.items():
+        owner = (key[0], campaign.owner_address_key)
         refusal = decide(
             Situation(
                 campaign=campaign,
                 now=tx.now(),
                 missed=rules[key[0]],
-                address=known.get((key[0], campaign.owner_address_key)),
+                gap=policy.gap,
+                address=known.get(owner),
+                covered=covered.get(key),
                 tenant=decided.get(key[0]),
             )
         )
-        if refusal is not None:
+        if refusal is None and policy.capped and owner in going:
+            refusal = after_sibling(tx.now())
+        if refusal is None:
+            going.add(owner)
+        else:
             refused[key] = refusal
     return refused
 
@@ -139,13 +136,13 @@ def refusals(
 def explain(situation: Situation) -> list[Verdict]:
     """Return what every gate says, in their order; the first that is closed decides."""
     verdicts = []
-    for name, gate, words in _GATES:
+    for name, gate, said in _GATES:
         refusal = gate(situation)
         if refusal is None:
-            verdicts.append(Verdict(name, True, words(situation)))
+            verdicts.append(Verdict(name, True, said(situation)))
         else:
-            prefix = "the address must not be written to: " if refusal.effect is Effect.SUPPRESSED else ""
-            verdicts.append(Verdict(name, False, prefix + refusal.reason, refusal.effect))
+            said = stands_against(refusal.reason) if refusal.effect is Effect.SUPPRESSED else refusal.reason
+            verdicts.append(Verdict(name, False, said, refusal.effect, refusal.at))
     return verdicts
 
 
@@ -160,6 +157,7 @@ def apply(standings: Standings, key: Key, refusal: Refusal) -> None:
     elif refusal.effect is Effect.SKIPPED:
         holds.skip(standings, key, refusal.reason)
     elif refusal.effect is Effect.LATER and refusal.at is not None:
+        standings.withdraw_reserved(key)
         standings.requeue(key, refusal.at)
 
 
@@ -183,15 +181,37 @@ def _tenant(situation: Situation) -> Refusal | None:
 
 
 def _suppression(situation: Situation) -> Refusal | None:
-    return suppression(situation.address)
+    return suppression(situation.address, situation.covered, situation.now)
 
 
 def _hold(situation: Situation) -> Refusal | None:
-    if situation.campaign.hold_reason is not None:
-        return Refusal(Effect.HELD, situation.campaign.hold_reason)
-    if situation.address is not None and situation.address.hold_reason is not None:
-        return _owner_held(situation.address.hold_reason)
-    return None
+    reason = situation.campaign.hold_reason
+    return None if reason is None else Refusal(Effect.HELD, reason)
+
+
+def _owner(situation: Situation) -> Refusal | None:
+    if situation.address is None or situation.address.hold_reason is None:
+        return None
+    return _owner_held(situation.address.hold_reason)
+
+
+def _compliance(situation: Situation) -> Refusal | None:
+    return None if situation.compliance is None else Refusal(Effect.WAIT, situation.compliance)
+
+
+def _consent(situation: Situation) -> Refusal | None:
+    reason = consent.missing(situation.campaign.country, situation.campaign.consent_basis)
+    return None if reason is None else Refusal(Effect.HELD, reason)
+
+
+def _cap(situation: Situation) -> Refusal | None:
+    address, due_at = situation.address, situation.campaign.next_send_at
+    if address is None:
+        return None
+    refusal = _too_soon(address.last_handed_at, address.last_campaign_id, situation.campaign.id, situation.gap)
+    if refusal is None or refusal.at is None:
+        return None
+    return refusal if refusal.at > max(situation.now, due_at or situation.now) else None
 
 
 def _missed(situation: Situation) -> Refusal | None:
@@ -199,7 +219,7 @@ def _missed(situation: Situation) -> Refusal | None:
     if due_at is None or not rule.missed(due_at, situation.now):
         return None
     effect = Effect.SKIPPED if rule.policy is MissedPolicy.SKIP else Effect.HELD
-    return Refusal(effect, f"{holds.MISSED}it was due at {_moment(due_at)}, more than {_span(rule)} ago")
+    return Refusal(effect, f"{holds.MISSED}it was due at {words.moment(due_at)}, more than {words.span(rule)} ago")
 
 
 def _memo_link(situation: Situation) -> Refusal | None:
@@ -215,7 +235,7 @@ def _due(situation: Situation) -> Refusal | None:
         return Refusal(Effect.WAIT, f"it has no time to go out at{why}")
     if due_at <= situation.now:
         return None
-    return Refusal(Effect.LATER, f"it is due at {_moment(due_at)}", due_at)
+    return Refusal(Effect.LATER, f"it is due at {words.moment(due_at)}", due_at)
 
 
 def _attempts(situation: Situation) -> Refusal | None:
@@ -233,33 +253,6 @@ _ATTEMPT_WORDS = {
 }
 
 
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _span(rule: MissedRule) -> str:
-    seconds = int(rule.after.total_seconds())
-    unit, size = next(((name, size) for name, size in (("h", 3600), ("min", 60)) if seconds % size == 0), ("s", 1))
-    return f"{seconds // size} {unit}"
-
-
-def _missed_words(situation: Situation) -> str:
-    rule = situation.missed
-    if rule.policy is MissedPolicy.SEND:
-        return "what missed its time is sent late"
-    return f"it has not missed its time, which it would more than {_span(rule)} late (then: {rule.policy})"
-
-
-def _memo_words(situation: Situation) -> str:
-    end = memo_link.expires_at(situation.campaign.memo_url)
-    return "the memo link has no end that can be read" if end is None else f"the memo link works until {_moment(end)}"
-
-
-def _due_words(situation: Situation) -> str:
-    due_at = situation.campaign.next_send_at
-    return "" if due_at is None else f"it has been due since {_moment(due_at)}"
-
-
 _Gate = Callable[[Situation], Refusal | None]
 _Words = Callable[[Situation], str]
 
@@ -270,8 +263,13 @@ _GATES: tuple[tuple[str, _Gate, _Words], ...] = (
     ("tenant", _tenant, lambda _: "the tenant is not paused"),
     ("suppression", _suppression, lambda _: "the address may be written to"),
     ("hold", _hold, lambda _: "nobody holds it"),
-    ("missed schedule", _missed, _missed_words),
-    ("memo link", _memo_link, _memo_words),
-    ("due", _due, _due_words),
+    ("owner", _owner, lambda _: "nothing the owner said holds it"),
+    ("compliance", _compliance, lambda _: "nothing is missing that the law wants of the sender"),
+    ("consent", _consent, words.consent_basis),
+    ("address gap", _cap, words.address_gap),
+    ("missed schedule", _missed, words.missed),
+    ("memo link", _memo_link, words.link),
+    ("due", _due, words.due),
     ("attempts", _attempts, lambda _: "no attempt is on its way"),
+    ("rate", lambda _: None, words.rate),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 from orchestrator.domain.message import OutgoingMail
 from orchestrator.repository import Transaction
@@ -31,6 +32,7 @@ def hand_over(
     reached: Callable[[str], object],
     *,
     probing: bool,
+    gap: timedelta = timedelta(0),
 ) -> dict[str, Answer] | None:
     """Mark a window as given to the network.
 
@@ -40,6 +42,7 @@ def hand_over(
         window: The mails, with their claims.
         reached: Called with the name of each step.
         probing: Whether they try if a refusal of the account is over.
+        gap: The least time between two mails to one address.
 
     Returns:
         Why not, by the ids of those attempts that must not leave; None: the account may not send any more.
@@ -51,7 +54,7 @@ def hand_over(
         closed: set[str] | None = None
         try:
             with begin() as tx:
-                refused = batch.hand(tx, open_, pacer.account) if open_ else {}
+                refused = batch.hand(tx, open_, pacer.account, gap) if open_ else {}
                 reached("handing")
                 closed = pacer.closed_to(tx, tenants, probing=probing)
                 if closed is None or not closed <= paused:

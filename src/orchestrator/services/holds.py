@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from orchestrator.domain import memo_link
+from orchestrator.domain import consent, greeting, memo_link
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.message import HELD_IN_DOUBT, MessageState
 from orchestrator.services.standing import Key, Standings
@@ -35,6 +35,9 @@ def release(standings: Standings, key: Key, at: datetime) -> None:
     reason = standings.campaign(key).hold_reason
     if reason is None or reason == HELD_IN_DOUBT:  # releasing decides nothing about a mail in doubt
         return
+    campaign = standings.campaign(key)
+    if reason.startswith(consent.HELD) and consent.missing(campaign.country, campaign.consent_basis):
+        return  # nor is it a consent
     standings.change(key, hold_reason=None)
     if not any(message.state in _ON_ITS_WAY for message in standings.attempts(key)):
         standings.requeue(key, at)
@@ -61,6 +64,28 @@ def obey_memo_link(standings: Standings, key: Key, before: str, at: datetime) ->
     if reason is not None:
         hold(standings, key, reason)
     elif for_its_link:
+        release(standings, key, at)
+
+
+def obey_recipient(standings: Standings, key: Key, at: datetime, *, renamed: bool) -> None:
+    """Hold a campaign to an estate, or end a hold for what is not so any more: an estate, or a missing consent.
+
+    Args:
+        standings: The campaign, with what is known of its recipient now.
+        key: (tenant_id, campaign_id).
+        at: When it goes out.
+        renamed: Whether the owner's name is a new one.
+    """
+    campaign = standings.campaign(key)
+    if campaign.status is not OutreachStatus.SCHEDULED:
+        return
+    reason, death = campaign.hold_reason, greeting.estate(campaign.owner_name)
+    if reason is None:
+        if death is not None and renamed:
+            hold(standings, key, death)
+        return
+    consented = consent.missing(campaign.country, campaign.consent_basis) is None
+    if (reason.startswith(consent.HELD) and consented) or (reason.startswith(greeting.ESTATE) and death is None):
         release(standings, key, at)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from orchestrator import errors
 from orchestrator.clock import new_id
-from orchestrator.domain import lifecycle
+from orchestrator.domain import lifecycle, suppression
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.message import (
     LIVE_STATES,
@@ -19,9 +19,9 @@ from orchestrator.domain.message import (
     OutgoingMail,
     OutreachMessage,
 )
-from orchestrator.domain.schedule import USUAL
+from orchestrator.domain.policy import LENIENT
 from orchestrator.repository import Transaction, addresses, campaigns, messages
-from orchestrator.services import facts, gates
+from orchestrator.services import facts, gates, suppressing
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -72,9 +72,10 @@ def claim(tx: Transaction, key: Key, *, due_only: bool) -> Claim | Answer:
     if due_only and not _is_due(tx, standings.campaign(key)):
         return Answer("not_due")
     known = addresses.get_many(tx, [address_key])
-    refusal = gates.suppression(known[address_key])
+    covered = suppressing.covered(tx, [standings.campaign(key)])
+    refusal = gates.suppression(known[address_key], covered.get(key), tx.now())
     if due_only:
-        refusal = gates.refusals(tx, {key: standings.campaign(key)}, known, USUAL).get(key)
+        refusal = gates.refusals(tx, {key: standings.campaign(key)}, known, LENIENT).get(key)
     decided = decide(tx, standings, key, refusal)
     facts.write(tx, standings)
     return decided
@@ -110,11 +111,11 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     campaign, message = claimed.campaign, claimed.message
     key = (campaign.tenant_id, campaign.id)
     address_key = (campaign.tenant_id, campaign.owner_address_key)
-    gate = addresses.lock_to_write(tx, [address_key], tx.now())[address_key]
+    gate = addresses.lock_to_write(tx, {address_key: campaign.id}, tx.now())[address_key]
     campaigns.lock_many(tx, [key])
-    if gate.suppression is not None:
-        reason = gate.suppression
-        ours = messages.release(tx, message, MessageState.VOIDED, f"address suppressed: {reason}")
+    reason = gate.suppression or suppressing.covered(tx, [campaign]).get(key)
+    if reason is not None:
+        ours = messages.release(tx, message, MessageState.VOIDED, suppression.last_error(reason))
         standings = locked(tx, key)
         voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
         same = standings.campaign(key).owner_address_key == address_key[1]  # or it was corrected meanwhile

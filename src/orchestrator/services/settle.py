@@ -10,7 +10,7 @@ from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.events import Fact
 from orchestrator.domain.message import Accepted, MessageState, NotSent, OutreachMessage, Rejected, Unknown
-from orchestrator.repository import Transaction, campaigns, messages
+from orchestrator.repository import Transaction, addresses, campaigns, messages
 from orchestrator.services import facts, ledger
 from orchestrator.services.ledger import Claim
 from orchestrator.services.standing import Standings
@@ -71,11 +71,13 @@ def report_accepted(message: OutreachMessage, outcome: Accepted) -> facts.Report
 
 def failed(tx: Transaction, claimed: Claim, outcome: NotSent | Rejected) -> bool:
     """Write down that the mail did not go out; False when evidence or another worker has decided otherwise."""
-    message = claimed.message
+    message, address = claimed.message, (claimed.message.tenant_id, claimed.campaign.owner_address_key)
+    addresses.lock(tx, [address])
     campaigns.lock_many(tx, [(message.tenant_id, message.campaign_id)])
     state = MessageState.NOT_SENT if isinstance(outcome, NotSent) else MessageState.REJECTED
     if not messages.release(tx, message, state, outcome.reason, outcome_known=True):
         return False
+    addresses.forget_last(tx, {address: message.campaign_id})  # others need not wait because of it
     report = facts.Report(
         tenant_id=message.tenant_id,
         campaign_id=message.campaign_id,

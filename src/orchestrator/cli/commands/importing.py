@@ -45,13 +45,15 @@ def import_(
     CSV: the first line names the columns; every value is text, so the ZIP
     code 02139 stays 02139.
       required  property_id, owner_email, line1, score, memo_url
-      optional  owner_name, line2, city, state, zip, beds, baths, sqft,
-                year_built, scheduled_at, batch, reason1_note,
+      optional  owner_name, owner_name_format, line2, city, state, zip, beds,
+                baths, sqft, year_built, scheduled_at, batch, greeting,
+                country, consent_basis, consent_source, reason1_note,
                 reason1_weight, reason1_direction … reason3_direction
 
     JSONL: one object per line.
       required  property_record, score_result, memo_url
-      optional  scheduled_at, batch, context
+      optional  scheduled_at, batch, context, greeting, country,
+                consent_basis, consent_source
 
     Exit 6 when some rows were rejected; all others are imported.
     """

@@ -33,6 +33,7 @@ def register_campaign(group: typer.Typer) -> None:
     group.command()(hold)
     group.command()(release)
     group.command()(cancel)
+    group.command()(consent)
 
 
 def hold(
@@ -70,6 +71,35 @@ def cancel(
     from orchestrator.cli import scheduling
 
     scheduling.cancel(campaign, tenant, Output(json=json, quiet=quiet))
+
+
+def consent(
+    campaign: options.CampaignId,
+    basis: Annotated[
+        str,
+        typer.Option(
+            "--basis",
+            metavar="BASIS",
+            help="express, existing_customer, inquiry, referral_with_permission, published_business_contact"
+            " or none_cold.",
+        ),
+    ],
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="TEXT", help="Where that is known from: a form, a contract, a date."),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option("--country", metavar="CODE", help="Where the owner lives, such as CA or DE.")
+    ] = None,
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Record why an owner may be written to; that ends a hold for a missing consent."""
+    from orchestrator.cli import scheduling
+
+    output = Output(json=json, quiet=quiet)
+    scheduling.consent(campaign, tenant, output, basis=basis, source=source, country=country)
 
 
 def hold_batch(

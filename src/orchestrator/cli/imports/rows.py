@@ -21,6 +21,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "property_id": ("property_record", "id"),
     "owner_name": ("property_record", "owner", "name"),
     "owner_email": ("property_record", "owner", "email"),
+    "owner_name_format": ("property_record", "owner", "name_format"),
     **{name: ("property_record", "address", name) for name in ("line1", "line2", "city", "state", "zip")},
     **{name: ("property_record", "attrs", name) for name in ("beds", "baths", "sqft", "year_built")},
     "score": ("score_result", "score"),
@@ -31,7 +32,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     },
     "memo_url": ("memo_url",),
     "scheduled_at": ("scheduled_at",),
-    "batch": ("batch",),
+    **{name: (name,) for name in ("batch", "greeting", "country", "consent_basis", "consent_source")},
 }
 REQUIRED = ("property_id", "owner_email", "line1", "score", "memo_url")
 #: A quoted value may go over so many lines; a quote that is still open then was never meant as one.
