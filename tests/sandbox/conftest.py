@@ -23,20 +23,34 @@ def receiver() -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self._body()
             with lock:
                 state.posts.append(Post(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 status = state.answers.pop(0) if state.answers else 200
-            self.send_response(status)
-            if 300 <= status < 400:
-                self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self._answer(status, {"Location": "/elsewhere"} if 300 <= status < 400 else {})
 
         def do_GET(self) -> None:
             with lock:
-                state.posts.append(Post(f"GET {self.path}", {}, b"[]"))
-            self.send_response(200)
+                headers = {k.lower(): v for k, v in self.headers.items()}
+                state.posts.append(Post(f"{self.command} {self.path}", headers, b"[]"))
+            self._answer(*state.pages.get(self.path, (200, {})))
+
+        do_HEAD = do_GET
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers["Content-Length"]))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
+
+        def _answer(self, status: int, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -69,3 +83,13 @@ def bench(receiver: Receiver) -> Iterator[Callable[..., Bench]]:
             return Bench(sandbox, server, client)
 
         yield start
+
+
+@pytest.fixture
+def owned(bench: Callable[..., Bench], receiver: Receiver) -> Callable[..., Bench]:
+    """Start a sandbox that posts inbound mail to the receiver."""
+
+    def start(**settings: Any) -> Bench:
+        return bench(**{"inbound_url": f"{receiver.base}/inbound", "inbound_spam_check": False, **settings})
+
+    return start

@@ -16,6 +16,8 @@ from starlette.types import Receive, Scope, Send
 from orchestrator import errors
 from orchestrator.sandbox.answers import JsonAnswer, failure
 from orchestrator.sandbox.control_api import PREFIX, control_routes
+from orchestrator.sandbox.owners.people import DEEDS
+from orchestrator.sandbox.parse_api import parse_routes
 from orchestrator.sandbox.protocol import EXTENSION, reset
 from orchestrator.sandbox.send_api import COMMON, MAX_BYTES, UNAUTHORIZED, SendApi, Verdict, too_large
 from orchestrator.sandbox.suppression_api import suppression_routes
@@ -23,7 +25,13 @@ from orchestrator.sandbox.suppression_api import suppression_routes
 if TYPE_CHECKING:
     from orchestrator.sandbox.sandbox import Sandbox
 
-SCOPES = ("mail.send", "suppression.read", "suppression.delete", "user.webhooks.event.settings.read")
+SCOPES = (
+    "mail.send",
+    "suppression.read",
+    "suppression.delete",
+    "user.webhooks.event.settings.read",
+    "user.webhooks.parse.settings.read",
+)
 WEBHOOK_ID = "d9a1b0a2-6a6b-4c4e-9a55-0b7a1f1c2e3d"
 _NAMES = {401: "authorization required", 403: "access forbidden", 404: "not found", 405: "method not allowed"}
 
@@ -111,6 +119,7 @@ async def _index(request: Request) -> Response:
             "messages": f"GET {PREFIX}/messages",
             "faults": f"GET, PUT {PREFIX}/faults",
             "truth": f"GET {PREFIX}/truth",
+            "owners": f"POST {PREFIX}/messages/{{id}}/{{{'|'.join(DEEDS)}}}",
         }
     )
 
@@ -127,7 +136,8 @@ async def _caller_error(request: Request, error: Exception) -> Response:
 def create_application(sandbox: Sandbox) -> Starlette:
     """Return the ASGI application of a sandbox; SendGrid's endpoints need a key, the control API needs none."""
     api = SendApi(sandbox)
-    guarded = [_guarded(api, route) for route in (*_account_routes(sandbox), *suppression_routes(sandbox))]
+    account = (*_account_routes(sandbox), *suppression_routes(sandbox), *parse_routes(sandbox))
+    guarded = [_guarded(api, route) for route in account]
     return Starlette(
         routes=[Route("/", _index), Route("/v3/mail/send", MailSend(api)), *guarded, *control_routes(sandbox)],
         exception_handlers={HTTPException: _http_error, errors.OrchestratorError: _caller_error},

@@ -33,6 +33,15 @@ def _page(entries: list[dict[str, Any]], request: Request) -> list[dict[str, Any
     return found[offset : offset + limit]
 
 
+def _takes_json(request: Request, *, required: bool) -> bool:
+    """Whether the client takes JSON; for bounces it must say so, as in SendGrid's description of the endpoint."""
+    accepted = request.headers.get("accept")
+    if accepted is None:
+        return not required
+    kinds = {kind.partition(";")[0].strip().lower() for kind in accepted.split(",")}
+    return bool(kinds & {"application/json", "application/*", "*/*"})
+
+
 def suppression_routes(sandbox: Sandbox) -> list[Route]:
     """Return the routes of the five lists and of the global unsubscribes."""
     return [*_list_routes(sandbox.suppressions), *_global_routes(sandbox)]
@@ -45,6 +54,8 @@ def _list_routes(lists: Suppressions) -> list[Route]:
         if name not in LISTS:
             return failure(404, "not found")
         if request.method == "GET":
+            if not _takes_json(request, required=name == "bounces"):
+                return failure(406, "set the Accept header to application/json")
             return JsonAnswer(_page(lists.entries(name), request))
         wish = await body_of(request)
         everybody, emails = wish.get("delete_all") is True, wish.get("emails")

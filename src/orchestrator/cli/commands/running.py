@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,14 @@ from orchestrator.cli import options
 from orchestrator.cli.output import Output
 
 Seed = Annotated[int, typer.Option("--seed", help="Decides what simulated recipients do.")]
+
+
+class Owners(StrEnum):
+    """How owners behave in the sandbox."""
+
+    absent = "absent"
+    realistic = "realistic"
+    lively = "lively"
 
 
 def register(app: typer.Typer) -> None:
@@ -102,14 +111,39 @@ def sandbox(
         str | None,
         typer.Option("--webhook-url", metavar="URL", help="Where signed events are posted; default: nowhere."),
     ] = None,
+    inbound_url: Annotated[
+        str | None,
+        typer.Option(
+            "--inbound-url", metavar="URL", help="Where mail from owners is posted, signed; default: nowhere."
+        ),
+    ] = None,
+    inbound_host: Annotated[
+        str | None,
+        typer.Option("--inbound-host", metavar="HOST", help="Host whose mail that is; default: every host's."),
+    ] = None,
+    owners: Annotated[
+        Owners, typer.Option("--owners", help="How often owners answer, opt out and are away.")
+    ] = Owners.absent,
     seed: Seed = 7,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Run the SendGrid look-alike alone, for any SendGrid client; nothing it takes ever leaves this machine."""
     from orchestrator.cli import service
+    from orchestrator.sandbox import Behaviour, OwnerModel, SandboxConfig
 
-    service.run_sandbox(host, port, webhook_url, seed, Output(json=json, quiet=quiet))
+    models = {
+        Owners.absent: OwnerModel.absent, Owners.realistic: OwnerModel.realistic, Owners.lively: OwnerModel.lively
+    }  # fmt: skip
+    config = SandboxConfig(
+        webhook_url=webhook_url,
+        inbound_url=inbound_url,
+        inbound_host=inbound_host,
+        seed=seed,
+        behaviour=Behaviour.realistic(),
+        owners=models[owners](),
+    )
+    service.run_sandbox(host, port, config, Output(json=json, quiet=quiet))
 
 
 def relay(
