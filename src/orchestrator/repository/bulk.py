@@ -9,6 +9,7 @@ The statements of a table are built once.
 from __future__ import annotations
 
 import json
+import select
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -158,19 +159,32 @@ class Bulk:
 
 
 def _copy_in(connection: PGconn, sql: bytes, data: bytes) -> None:
-    """Run one COPY FROM STDIN.
+    """Run one COPY FROM STDIN, letting other threads run Python while the server works.
 
-    The driver's own way wakes Python for every 200 kB that the server has taken, and beside a busy thread Python's
-    lock comes 5 ms later each time. Here libpq is given all of it, and sends it while Python does something else.
+    All of it is queued at libpq at once, so that Python is needed again only when the kernel has room for more. What
+    waits is `poll`: the driver's own `get_result` waits too, but keeps Python's lock for as long.
     """
     _expect(connection, connection.exec_(sql), ExecStatus.COPY_IN)
     for start in range(0, len(data), _PIECE):
         connection.put_copy_data(data[start : start + _PIECE])
     connection.put_copy_end()
+    _await_answer(connection)
     ended = connection.get_result()
     while connection.get_result() is not None:
         pass
     _expect(connection, ended, ExecStatus.COMMAND_OK)
+
+
+def _await_answer(connection: PGconn) -> None:
+    """Wait until everything is sent and answered."""
+    waiting = select.poll()
+    while True:
+        unsent = connection.flush()
+        if not unsent and not connection.is_busy():
+            return
+        waiting.register(connection.socket, select.POLLIN | select.POLLOUT if unsent else select.POLLIN)
+        waiting.poll()
+        connection.consume_input()
 
 
 def _expect(connection: PGconn, result: PGresult | None, status: ExecStatus) -> None:
