@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -69,11 +70,18 @@ class SqliteStore:
     def fresh(self, origin: Database | None = None) -> Iterator[Database]:
         copy = self._database(str(next(self._numbers)))
         shutil.copyfile((origin or self._ready).place, copy.place)
+        _sync(copy.place)
         try:
             yield copy
         finally:
             for path in self._directory.glob(f"{Path(copy.place).name}*"):
                 path.unlink()
+
+
+def _sync(path: str) -> None:
+    """Have a file on disk. Else the first checkpoint of whoever is measured writes the whole copy there."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 class PostgresStore:
