@@ -26,6 +26,24 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return _from_text if dialect.name == "sqlite" else _in_utc
 
 
+class _AsRead(UtcDateTime):
+    cache_ok = True
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        return _from_text if dialect.name == "sqlite" else None
+
+
+def as_read(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """Return `column` for reading many rows: as PostgreSQL's driver gives it, times in the connection's zone.
+
+    Such times compare and are written like those in UTC. To turn a dozen of them for each row, most of them NULL, and
+    to look at each id, costs more than reading the row.
+    """
+    if isinstance(column.type, UtcDateTime):
+        return sa.type_coerce(column, _AsRead()).label(column.name)
+    return sa.type_coerce(column, sa.String()).label(column.name) if isinstance(column.type, sa.Uuid) else column
+
+
 def _from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
 

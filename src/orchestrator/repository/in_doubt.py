@@ -65,11 +65,19 @@ def worth_writing(tx: Transaction, reported: Mapping[str, datetime]) -> dict[str
     }
 
 
-def _any_undecided(tx: Transaction, account: str, since: datetime, until: datetime) -> bool:
-    handed = sa.and_(table.c.account == account, table.c.handed_at >= since, table.c.handed_at < until)
+def _undecided() -> sa.Select[bool]:
+    since, until = (sa.bindparam(name, type_=table.c.handed_at.type) for name in ("since", "until"))
+    handed = sa.and_(table.c.account == sa.bindparam("account"), table.c.handed_at >= since, table.c.handed_at < until)
     doubted = sa.select(table.c.id).where(table.c.check_at.is_not(None), handed)
     flying = sa.select(table.c.id).where(table.c.lease_until.is_not(None), handed)
-    return bool(tx.execute(sa.select(sa.or_(sa.exists(doubted), sa.exists(flying)))).scalar_one())
+    return sa.select(sa.or_(sa.exists(doubted), sa.exists(flying)))
+
+
+_ANY_UNDECIDED = _undecided()  # once: to build it takes longer than to ask it, and every batch of events asks
+
+
+def _any_undecided(tx: Transaction, account: str, since: datetime, until: datetime) -> bool:
+    return bool(tx.execute(_ANY_UNDECIDED, {"account": account, "since": since, "until": until}).scalar_one())
 
 
 def advance(tx: Transaction, reported: Mapping[str, datetime]) -> None:

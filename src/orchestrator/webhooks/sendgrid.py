@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -145,20 +146,20 @@ def _normalise(event: Any, opt_out_prefix: str | None) -> DeliveryEvent | Malfor
     if refine := _REFINEMENTS.get(word):
         meaning = refine(event, meaning, opt_out_prefix)
     return DeliveryEvent(
-        kind=word[:MAX_WORD],
-        fact=meaning.fact,
-        event_type=meaning.event_type,
-        raw=event,
-        dedupe_key=dedupe_key,
-        occurred_at=_moment(event.get("timestamp")),
-        tenant_id=_uuid(event.get("tenant_id")),
-        campaign_id=_uuid(event.get("campaign_id")),
-        message_id=_uuid(event.get("outreach_message_id")),
-        sendgrid_message_id=_x_message_id(event.get("sg_message_id")),
-        sg_event_id=_bounded_id(event.get("sg_event_id")),
-        machine=meaning.fact is Fact.MACHINE_OPENED,
-        reason=_reason(event),
-        suppress=meaning.suppress,
+        word[:MAX_WORD],
+        meaning.fact,
+        meaning.event_type,
+        event,
+        dedupe_key,
+        _moment(event.get("timestamp")),
+        _uuid(event.get("tenant_id")),
+        _uuid(event.get("campaign_id")),
+        _uuid(event.get("outreach_message_id")),
+        _x_message_id(event.get("sg_message_id")),
+        _bounded_id(event.get("sg_event_id")),
+        meaning.fact is Fact.MACHINE_OPENED,
+        _reason(event),
+        meaning.suppress,
     )
 
 
@@ -173,7 +174,9 @@ def _lowered(event: dict[str, Any], field: str) -> str:
 def _uuid(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
-    lowered = value if _UUID.fullmatch(value) else value.strip().lower()
+    if _UUID.fullmatch(value):
+        return value
+    lowered = value.strip().lower()
     return lowered if _UUID.fullmatch(lowered) else None
 
 
@@ -192,10 +195,16 @@ def _bounded_id(value: Any) -> str | None:
 
 
 def _moment(value: Any) -> datetime | None:
+    if type(value) is int:
+        return _instant(value)
     if isinstance(value, str):
         value = float(value) if _NUMBER.fullmatch(value.strip()) else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
+    return _instant(value) if isinstance(value, float) else None
+
+
+@lru_cache(maxsize=1024)
+def _instant(value: float) -> datetime | None:
+    # Remembered, because what is reported together has mostly happened in the same few seconds.
     try:
         return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):  # each platform and each size has its own
