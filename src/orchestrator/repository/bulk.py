@@ -37,6 +37,8 @@ _WORTH_COPYING = 50
 _AT_ONCE = (500, 50, 5, 1)
 #: Bytes given to libpq at once.
 _PIECE = 1 << 20
+#: A COPY that may fail, in one message: three of them would be three times to wait for Python.
+_UNDOABLE = "SAVEPOINT copying; {}; RELEASE SAVEPOINT copying"
 _POSTGRESQL = postgresql.dialect()
 
 
@@ -85,13 +87,11 @@ class Bulk:
         """Do as `insert_likely_new`, with rows given by column."""
         if not self._is_postgresql or _count(columns) < _WORTH_COPYING:
             return self._insert_new(table, columns)
-        savepoint = self._connection.begin_nested()
         try:
-            self._copy(table, columns)
+            self._copy(table, columns, _UNDOABLE)
         except exc.IntegrityError:  # COPY knows no ON CONFLICT
-            savepoint.rollback()
+            self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT copying")
             return self._insert_new(table, columns)
-        savepoint.commit()
         return set(columns["id"])
 
     def add_up(self, table: sa.Table, keys: Sequence[str], column: str, rows: Sequence[Row]) -> None:
@@ -132,9 +132,9 @@ class Bulk:
                 start += size
         return inserted
 
-    def _copy(self, table: sa.Table, columns: Columns) -> None:
+    def _copy(self, table: sa.Table, columns: Columns, form: str = "{}") -> None:
         names, data = copy_text(table, columns)
-        sql = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+        sql = form.format(f"COPY {table.name} ({', '.join(names)}) FROM STDIN")
         driver: Any = self._connection.connection.driver_connection
         if driver.info.transaction_status == TransactionStatus.IDLE:
             self._connection.exec_driver_sql("SELECT")  # the driver begins a transaction with the first statement
@@ -159,7 +159,7 @@ class Bulk:
 
 
 def _copy_in(connection: PGconn, sql: bytes, data: bytes) -> None:
-    """Run one COPY FROM STDIN, letting other threads run Python while the server works.
+    """Run one COPY FROM STDIN, and what stands around it, letting other threads run Python while the server works.
 
     All of it is queued at libpq at once, so that Python is needed again only when the kernel has room for more. What
     waits is `poll`: the driver's own `get_result` waits too, but keeps Python's lock for as long.
@@ -169,10 +169,11 @@ def _copy_in(connection: PGconn, sql: bytes, data: bytes) -> None:
         connection.put_copy_data(data[start : start + _PIECE])
     connection.put_copy_end()
     _await_answer(connection)
-    ended = connection.get_result()
-    while connection.get_result() is not None:
-        pass
-    _expect(connection, ended, ExecStatus.COMMAND_OK)
+    ended = [connection.get_result()]
+    while (further := connection.get_result()) is not None:
+        ended.append(further)
+    for result in ended:
+        _expect(connection, result, ExecStatus.COMMAND_OK)
 
 
 def _await_answer(connection: PGconn) -> None:
