@@ -146,20 +146,20 @@ def _normalise(event: Any, opt_out_prefix: str | None) -> DeliveryEvent | Malfor
     if refine := _REFINEMENTS.get(word):
         meaning = refine(event, meaning, opt_out_prefix)
     return DeliveryEvent(
-        word[:MAX_WORD],
-        meaning.fact,
-        meaning.event_type,
-        event,
-        dedupe_key,
-        _moment(event.get("timestamp")),
-        _uuid(event.get("tenant_id")),
-        _uuid(event.get("campaign_id")),
-        _uuid(event.get("outreach_message_id")),
-        _x_message_id(event.get("sg_message_id")),
-        _bounded_id(event.get("sg_event_id")),
-        meaning.fact is Fact.MACHINE_OPENED,
-        _reason(event),
-        meaning.suppress,
+        kind=word[:MAX_WORD],
+        fact=meaning.fact,
+        event_type=meaning.event_type,
+        raw=event,
+        dedupe_key=dedupe_key,
+        occurred_at=_moment(event.get("timestamp")),
+        tenant_id=_uuid(event.get("tenant_id")),
+        campaign_id=_uuid(event.get("campaign_id")),
+        message_id=_uuid(event.get("outreach_message_id")),
+        sendgrid_message_id=_x_message_id(event.get("sg_message_id")),
+        sg_event_id=_bounded_id(event.get("sg_event_id")),
+        machine=meaning.fact is Fact.MACHINE_OPENED,
+        reason=_reason(event),
+        suppress=meaning.suppress,
     )
 
 
