@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from orchestrator import api, engines, errors
+from orchestrator import api, dashboard, engines, errors
+from orchestrator.api.edge import Edge
+from orchestrator.dashboard import passwords
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.publishers.base import Publisher
 
@@ -25,6 +28,7 @@ def create_service(
     *,
     with_worker: bool = False,
     publisher: Publisher | None = None,
+    pages: FastAPI | None = None,
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> FastAPI:
     """Return the service: webhooks, opt-outs, health and metrics, and an engine that lives as long as the server.
@@ -36,6 +40,7 @@ def create_service(
         orchestrator: The façade; closing it stays with the caller.
         with_worker: Also send what is due; otherwise only events are published.
         publisher: Where events go; None writes them to standard output as lines of JSON.
+        pages: The dashboard, to stand beside everything else; None: there is none.
         pause: Waits the given seconds between two heartbeats of the webhook endpoint.
     """
     engine = engines.create(orchestrator, publisher=publisher, dispatch=with_worker)
@@ -53,9 +58,58 @@ def create_service(
             await run_in_threadpool(engine.stop)
 
     services = orchestrator.services
-    app = api.create_app(orchestrator, base_url=services.settings.base_url, unread=services.webhook_endpoint.refused)
+    app = api.create_app(
+        orchestrator,
+        base_url=services.settings.base_url,
+        unread=services.webhook_endpoint.refused,
+        inbox=services.inbox,
+        sender={
+            "company_name": services.settings.company_name or services.settings.from_name,
+            "postal_address": services.settings.postal_address,
+        },
+    )
     app.router.lifespan_context = lifespan
+    if pages is not None:
+        app.add_middleware(dashboard.Beside, pages=Edge(pages))
+        #: Called when the server stops, before it waits for open answers: streams never end by themselves.
+        app.state.closing = pages.state.live.close
     return app
+
+
+def create_pages(
+    orchestrator: OutreachOrchestrator,
+    *,
+    start: str,
+    is_open: bool = False,
+    unread: Callable[[], int] | None = None,
+) -> FastAPI:
+    """Return the dashboard as the settings say.
+
+    Args:
+        orchestrator: The façade.
+        start: The tenant whose pages come first while there is none.
+        is_open: Whether nobody needs a password: for a demo that only this machine reaches.
+        unread: Returns how many mails of the sandbox's inbox nobody has read; None: there is no such inbox.
+
+    Raises:
+        ConfigurationError: The password's hash is none.
+    """
+    services, s = orchestrator.services, orchestrator.services.settings
+    if s.dashboard_password_hash:
+        passwords.check_form(s.dashboard_password_hash.get_secret_value())
+    public = urlsplit(s.base_url or "")
+    hosts = {public.hostname or "", *(name.strip().lower() for name in (s.allowed_hosts or "").split(","))}
+    access = dashboard.Access(
+        signer=lambda: services.secrets.signer,
+        clock=services.clock,
+        monotonic=services.monotonic,
+        password_hash=s.dashboard_password_hash.get_secret_value() if s.dashboard_password_hash else None,
+        open_=is_open,
+        hosts=frozenset(hosts - {""}),
+        secure=public.scheme == "https",
+    )
+    mode = "validation" if s.sandbox_mode else "live" if services.compliance.live else "sandbox"
+    return dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, unread=unread)
 
 
 async def _beat(orchestrator: OutreachOrchestrator, pause: Callable[[float], Awaitable[object]]) -> None:

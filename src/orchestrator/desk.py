@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator import bootstrap, contracts
-from orchestrator.repository import tenants
+from orchestrator.rendering import RenderedMail
+from orchestrator.repository import attention, tenants
 from orchestrator.repository.browse import Batch
 from orchestrator.repository.tenants import Tenant
 from orchestrator.services import browse, tenancy
@@ -50,6 +51,20 @@ class Desk:
         tenant = contracts.parse_id("tenant_id", tenant_id)
         return tenancy.describe(self._services.begin, tenant, name, time_zone)
 
+    def waiting(self, tenant_id: Any) -> dict[str, int]:
+        """Return what of a tenant waits for a person, each counted up to 1,000: ``held`` and ``in_doubt``."""
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        with self._services.read() as tx:
+            return {"held": attention.held(tx, tenant), "in_doubt": attention.in_doubt(tx, tenant)}
+
+    def marks(self, tenant_id: Any) -> dict[str, object]:
+        """Return marks that change when something of a tenant has happened: ``campaigns``, ``replies``, ``dispatcher``.
+
+        They mean nothing by themselves; asking costs the same at any size. Raises `ValidationError`.
+        """
+        with self._services.read() as tx:
+            return attention.marks(tx, contracts.parse_id("tenant_id", tenant_id))
+
     def campaigns(
         self, tenant_id: Any, typed: str = "", *, limit: int = 50, before: Any = None, after: Any = None
     ) -> Page:
@@ -79,6 +94,16 @@ class Desk:
         """Return a campaign with its history and its attempts. Raises `ValidationError`, `CampaignNotFound`."""
         key = contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)
         return browse.dossier(self._services.read, key)
+
+    def preview(self, tenant_id: Any, campaign_id: Any) -> RenderedMail:
+        """Return a campaign's mail as it would be written now; its opt-out link opts nobody out.
+
+        Raises:
+            ValidationError, CampaignNotFound: There is no such campaign.
+            TemplateError: It cannot be rendered.
+        """
+        campaign = self.campaign(tenant_id, campaign_id).campaign
+        return self._services.composer.preview(campaign)
 
     def batches(self, tenant_id: Any, *, limit: int = 50, before: str | None = None) -> list[Batch]:
         """Return imports and how their campaigns stand, in reverse order of their labels. Raises `ValidationError`."""

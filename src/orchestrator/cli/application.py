@@ -15,7 +15,18 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from orchestrator.cli import failures, signals
-from orchestrator.cli.commands import attacking, campaigns, deciding, importing, pausing, running, scheduling, setup
+from orchestrator.cli.commands import (
+    attacking,
+    campaigns,
+    deciding,
+    importing,
+    looking,
+    pausing,
+    replying,
+    running,
+    scheduling,
+    setup,
+)
 from orchestrator.cli.failures import ExitCode
 
 _EXIT_CODES = " · ".join(f"{int(code)} {meaning}" for code, meaning in failures.MEANINGS.items())
@@ -98,8 +109,10 @@ campaigns.register(app)
 scheduling.register(app)
 setup.register(app)
 deciding.register(app)
+replying.register(app)
 pausing.register(app)
 attacking.register(app)
+looking.register(app)
 
 
 def run() -> None:

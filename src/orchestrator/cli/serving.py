@@ -79,6 +79,12 @@ class Server(uvicorn.Server):
             )
         )
         self._on_accepting = on_accepting
+        self._closing: Callable[[], object] | None = getattr(app.state, "closing", None)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._closing is not None:
+            self._closing()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

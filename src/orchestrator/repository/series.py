@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import campaigns as table
 
-#: What is counted, by name.
+#: What is counted, by name. Delivered is, as everywhere, what did not bounce later.
 KINDS: dict[str, sa.Column[Any]] = {
     "sent": table.c.sent_at,
     "delivered": table.c.delivered_at,
@@ -32,6 +32,8 @@ def by_event(tx: Transaction, tenant_id: str, since: datetime) -> dict[str, dict
 def _by_event(tx: Transaction, tenant_id: str, column: sa.Column[Any], since: datetime) -> Iterator[tuple[int, int]]:
     quarter = tx.dialect.quarter_hours(column).label("quarter")
     query = sa.select(quarter, sa.func.count()).where(table.c.tenant_id == tenant_id, column >= since)
+    if column is table.c.delivered_at:
+        query = query.where(table.c.bounced_at.is_(None))
     for at, n in tx.execute(query.group_by(quarter)):
         yield int(at), n
 
@@ -39,7 +41,7 @@ def _by_event(tx: Transaction, tenant_id: str, column: sa.Column[Any], since: da
 def by_sending(tx: Transaction, tenant_id: str, since: datetime) -> dict[str, dict[int, int]]:
     """Return the same kinds for campaigns sent from `since` on, by when their mail was sent."""
     quarter = tx.dialect.quarter_hours(table.c.sent_at).label("quarter")
-    query = sa.select(quarter, *(sa.func.count(column) for column in KINDS.values()))
+    query = sa.select(quarter, *map(_counted, KINDS.values()))
     query = query.where(table.c.tenant_id == tenant_id, table.c.sent_at >= since)
     found: dict[str, dict[int, int]] = {kind: {} for kind in KINDS}
     for at, *counts in tx.execute(query.group_by(quarter)):
@@ -47,3 +49,8 @@ def by_sending(tx: Transaction, tenant_id: str, since: datetime) -> dict[str, di
             if n:
                 found[kind][int(at)] = n
     return found
+
+
+def _counted(column: sa.Column[Any]) -> sa.ColumnElement[int]:
+    counted = sa.func.count(column)
+    return counted.filter(table.c.bounced_at.is_(None)) if column is table.c.delivered_at else counted

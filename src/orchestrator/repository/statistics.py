@@ -71,6 +71,7 @@ def reached(tx: Transaction, tenant_id: str, batch: str | None = None) -> dict[s
     """Return how many campaigns ever reached each stage, whatever happened to them afterwards."""
     c = campaigns.c
     engaged = sa.or_(c.opened_at.is_not(None), c.clicked_at.is_not(None), c.responded_at.is_not(None))
+    open_ = (c.sent_at.is_not(None), c.delivered_at.is_(None), c.bounced_at.is_(None))
     stages = {
         "targeted": sa.func.count(),
         "sent": sa.func.count(c.sent_at),
@@ -82,6 +83,8 @@ def reached(tx: Transaction, tenant_id: str, batch: str | None = None) -> dict[s
         "responded": sa.func.count(c.responded_at),
         "bounced": sa.func.count(c.bounced_at),
         "failed": _count_where(c.status == OutreachStatus.FAILED),
+        "undelivered": _count_where(*open_, c.status == OutreachStatus.FAILED),
+        "in_flight": _count_where(*open_, c.status != OutreachStatus.FAILED),
         "unsubscribed": sa.func.count(c.unsubscribed_at),
         "complained": sa.func.count(c.complained_at),
         "suppressed": _count_where(c.status == OutreachStatus.SUPPRESSED),

@@ -29,8 +29,10 @@ class Funnel:
 
     ``counts`` holds campaigns: *targeted*, *sent* (SendGrid took the mail), *delivered* (and no later hard bounce),
     *engaged* (delivered, and opened, clicked or answered by a person), *opened*, *machine_opened* (a machine fetched
-    the pixel, whether or not a person did too), *clicked*, *responded*, *bounced*, *failed*, *unsubscribed*,
-    *complained*, *suppressed*, *cancelled*. Every rate carries its fraction.
+    the pixel, whether or not a person did too), *clicked*, *responded*, *bounced*, *failed*, *undelivered* (sent,
+    and given up by SendGrid), *in_flight* (sent, and its end not known yet), *unsubscribed*, *complained*,
+    *suppressed*, *cancelled*. Sent is delivered, bounced, undelivered and in flight together. Every rate carries its
+    fraction.
     """
 
     counts: dict[str, int]

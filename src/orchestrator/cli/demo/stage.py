@@ -140,7 +140,8 @@ def staged(play: Play) -> Iterator[Stage]:
             orchestrator=orchestrator,
             published=published,
         )
-        service = app.create_service(orchestrator, with_worker=True, publisher=published)
+        pages = app.create_pages(orchestrator, start=DEFAULT_TENANT, is_open=True)
+        service = app.create_service(orchestrator, with_worker=True, publisher=published, pages=pages)
         stack.enter_context(serving.ServerThread(service, listening))
         yield stage
 

@@ -1,0 +1,165 @@
+"""Who may see the dashboard: hosts, sessions, and proof that a form is ours.
+
+A session is a signed cookie with an end; nothing is kept about it on the server. It dies with the password it was
+opened by. In the demo everybody on this machine has a session, because there is nothing to protect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request
+
+from orchestrator import errors
+from orchestrator.clock import Clock
+from orchestrator.dashboard.throttle import Throttle
+from orchestrator.tokens import Signer
+
+#: How long a session lasts after its login, whatever is done meanwhile.
+LASTS = timedelta(hours=12)
+#: ``uri-host [ ":" port ]`` (RFC 9110 §7.2).
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_LOOPBACK_NAMES = frozenset({"localhost"})
+
+
+class Refused(Exception):
+    """A request that is not served: `status` and one sentence for a person."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class LoginNeeded(Exception):
+    """Nobody is logged in. `after` is where to go after that; `lost` says that a form was sent and not executed."""
+
+    def __init__(self, after: str, *, lost: bool) -> None:
+        super().__init__(after)
+        self.after = after
+        self.lost = lost
+
+    @property
+    def login(self) -> str:
+        """Where to log in."""
+        lost = "&ended=1" if self.lost else ""
+        return f"/login?next={quote(self.after, safe='')}{lost}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser that may look."""
+
+    id: str
+    csrf: str
+
+
+class Access:
+    """Decides who may see and do.
+
+    Args:
+        signer: Returns the signer of sessions.
+        clock: Says when a session ends.
+        monotonic: Seconds by a clock that is never set, for waiting between attempts.
+        password_hash: What the password was hashed to; None: there is no password.
+        open_: Whether no password is needed: in the demo.
+        hosts: Names that the service is called by, beside this machine's own; anything else is refused, so that no
+            page elsewhere can reach it through a name of its own (DNS rebinding).
+        secure: Whether cookies travel over https only.
+    """
+
+    def __init__(
+        self,
+        *,
+        signer: Callable[[], Signer],
+        clock: Clock,
+        monotonic: Callable[[], float],
+        password_hash: str | None = None,
+        open_: bool = False,
+        hosts: frozenset[str] = frozenset(),
+        secure: bool = False,
+    ) -> None:
+        self._signer = signer
+        self._clock = clock
+        self.password_hash = password_hash
+        self.open = open_
+        self._hosts = hosts
+        self.secure = secure
+        self.throttle = Throttle(monotonic)
+        #: Browsers keep ``__Host-`` cookies to one host, and to https (RFC 6265bis §4.1.3.2).
+        self.cookie = "__Host-outreach" if secure else "outreach_session"
+
+    @property
+    def locked(self) -> bool:
+        """Whether nobody can log in, because no password was configured."""
+        return not self.open and self.password_hash is None
+
+    def check_host(self, request: Request) -> None:
+        """Raise `Refused` for a request to a name that is not ours."""
+        host = _HOST.fullmatch(request.headers.get("host", ""))
+        name = host[1].strip("[]").lower() if host else ""
+        if name not in self._hosts and name not in _LOOPBACK_NAMES and not _is_loopback(name):
+            raise Refused(
+                421, "This service does not answer to that name. Set OUTREACH_BASE_URL or OUTREACH_ALLOWED_HOSTS."
+            )
+
+    def session(self, request: Request) -> Session | None:
+        """Return the session of a request, or None."""
+        try:
+            id_, since, key = self._signer().verify("session", request.cookies.get(self.cookie, ""))
+            began = datetime.fromtimestamp(int(since), UTC)
+        except (errors.TokenError, ValueError, OverflowError):
+            return None
+        now = self._clock.now()
+        current = hmac.compare_digest(key, self._key()) and began <= now + timedelta(minutes=5) and now < began + LASTS
+        return Session(id_, self._csrf(id_)) if current else None
+
+    def open_session(self) -> tuple[Session, str]:
+        """Return a new session, and the value of its cookie."""
+        id_ = secrets.token_urlsafe(18)
+        since = str(int(self._clock.now().timestamp()))
+        return Session(id_, self._csrf(id_)), self._signer().sign("session", (id_, since, self._key()))
+
+    def check_form(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
+        """Raise `Refused` unless the form came from one of our pages, shown to this session."""
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        origin = request.headers.get("origin")
+        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        given = form.get("csrf") or request.headers.get("x-csrf", "")
+        if (
+            site not in ("same-origin", "none")
+            or not ours
+            or not hmac.compare_digest(given.encode(), session.csrf.encode())
+        ):
+            raise Refused(
+                403, "This form is out of date, or came from elsewhere. Nothing was done: load the page again."
+            )
+
+    def _csrf(self, session_id: str) -> str:
+        signed = self._signer().sign("csrf", (session_id,))
+        return hashlib.sha256(signed.encode()).hexdigest()[:32]
+
+    def _key(self) -> str:
+        """What changes with the password."""
+        return hashlib.sha256((self.password_hash or "open").encode()).hexdigest()[:16]
+
+
+def local_path(after: str) -> str:
+    """Return `after` when it is a path of this service, else the start page: nobody is sent elsewhere by a login."""
+    parts = urlsplit(after)
+    plain = after.startswith("/") and not after.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return after if plain and after.isprintable() and "\\" not in after else "/"
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,68 @@
+"""The dashboard as an application of its own, and how it stands beside the service's other addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from orchestrator.clock import Clock
+from orchestrator.dashboard import assets, campaign, campaigns, gate, live, overview
+from orchestrator.dashboard.access import Access
+from orchestrator.dashboard.frame import Frame
+from orchestrator.dashboard.viewing import House
+from orchestrator.orchestrator import OutreachOrchestrator
+
+_PAGES = re.compile(r"/(?:(?:t|login|logout|static)(?:/.*)?)?")
+
+
+def create_app(
+    orchestrator: OutreachOrchestrator,
+    access: Access,
+    *,
+    clock: Clock,
+    mode: str,
+    start: str,
+    unread: Callable[[], int] | None = None,
+) -> FastAPI:
+    """Return the pages.
+
+    Args:
+        orchestrator: The façade.
+        access: Who may see them.
+        clock: Says what time it is now.
+        mode: ``sandbox``, ``validation`` or ``live``.
+        start: The tenant whose pages come first while there is none.
+        unread: Returns how many mails of the sandbox's inbox nobody has read; None: there is no such inbox.
+    """
+    app = FastAPI(title="Outreach dashboard", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    house = House(
+        orchestrator=orchestrator,
+        access=access,
+        frame=Frame(),
+        clock=clock,
+        mode=mode,
+        start=start,
+        unread=unread,
+    )
+    gate.install(app, house)
+    app.state.live = watch = live.Live(orchestrator.desk.marks)
+    for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):
+        app.include_router(routes)
+    for page in (overview, campaigns, campaign):
+        app.include_router(page.routes(house))
+    return app
+
+
+class Beside:
+    """ASGI middleware: requests for pages go to the dashboard, all others to the service."""
+
+    def __init__(self, app: ASGIApp, pages: ASGIApp) -> None:
+        self._app = app
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pages = scope["type"] == "http" and _PAGES.fullmatch(scope["path"])
+        await (self._pages if pages else self._app)(scope, receive, send)

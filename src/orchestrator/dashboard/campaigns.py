@@ -1,0 +1,165 @@
+"""The list of campaigns: searched by words and qualifiers, read page by page, held, released or called off together."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from orchestrator import errors
+from orchestrator.dashboard.frame import View
+from orchestrator.dashboard.viewing import Form, House
+from orchestrator.repository.browse import Listed
+
+PAGE = 50
+#: Lines fetched at once for a download.
+_CHUNK = 500
+_COLUMNS = tuple(Listed._fields)
+#: Characters that make a spreadsheet take a cell for a formula (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+#: What may be done to several at once: the word of the form, of the button, and of what is told afterwards.
+ACTS = {"hold": "held", "release": "released", "cancel": "cancelled", "retry": "due again"}
+_CHIPS = (
+    ("", "All"),
+    ("status:scheduled", "Scheduled"),
+    ("is:held", "Held"),
+    ("is:doubt", "In doubt"),
+    ("status:sent", "Sent"),
+    ("status:delivered", "Delivered"),
+    ("status:opened", "Opened"),
+    ("status:clicked", "Clicked"),
+    ("status:responded", "Responded"),
+    ("status:bounced", "Bounced"),
+    ("status:failed", "Failed"),
+    ("status:unsubscribed", "Unsubscribed"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an act on several campaigns."""
+
+    act: str
+    done: int
+    refused: int
+    why: str
+
+
+def routes(house: House) -> APIRouter:
+    """Return the list, its download, and the acts on what was ticked."""
+    router = APIRouter(include_in_schema=False)
+    seen, sent = Depends(house.view), Depends(house.posted)
+    desk = house.orchestrator.desk
+
+    @router.get("/t/{tenant}/campaigns")
+    def page(
+        q: str = "",
+        before: str | None = None,
+        after: str | None = None,
+        count: int = 0,
+        done: str = "",
+        view: View = seen,
+    ) -> Response:
+        tenant = view.tenant.tenant_id
+        found = desk.campaigns(tenant, q, limit=PAGE, before=before, after=after)
+        context = {
+            "page": found,
+            "q": q,
+            "chips": _CHIPS,
+            "counts": house.orchestrator.get_statistics(tenant),
+            "total": desk.count_campaigns(tenant, q) if count else None,
+            "told": _told(done),
+            "address": _address(view, q=q, before=before, after=after),
+            "link": lambda **changes: _address(view, **{"q": q, **changes}),
+        }
+        return house.frame.page(view, "campaigns.html", **context)
+
+    @router.get("/t/{tenant}/campaigns.csv")
+    def download(q: str = "", view: View = seen) -> Response:
+        headers = {"Content-Disposition": 'attachment; filename="campaigns.csv"'}
+        lines = _lines(house, view.tenant.tenant_id, q)
+        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+    @router.post("/t/{tenant}/campaigns")
+    def act(view: View = seen, form: Form = sent) -> Response:
+        done = _act(house, view, form)
+        told = f"{done.act}.{done.done}.{done.refused}"
+        return RedirectResponse(_address(view, q=form["q"], done=told), HTTPStatus.SEE_OTHER)
+
+    return router
+
+
+def _act(house: House, view: View, form: Form) -> Done:
+    act, ids, tenant = form["act"], form.ids(), view.tenant.tenant_id
+    if act not in ACTS:
+        raise errors.ValidationError("act", f"must be one of {', '.join(ACTS)}")
+    if not ids:
+        raise errors.ValidationError("id", "nothing was ticked", fix="Tick the campaigns first.")
+    reason = form.required("reason", "Say why, for whoever finds them held.") if act == "hold" else ""
+    done, refused, why = 0, 0, ""
+    for campaign in ids:
+        try:
+            _one(house, act, campaign, tenant, reason)
+            done += 1
+        except (errors.InvalidState, errors.CampaignNotFound) as error:
+            refused, why = refused + 1, str(error)
+    return Done(act, done, refused, why)
+
+
+def _one(house: House, act: str, campaign: str, tenant: str, reason: str) -> None:
+    product = house.orchestrator
+    if act == "hold":
+        product.hold_campaign(campaign, tenant, reason)
+    elif act == "release":
+        product.release_campaign(campaign, tenant)
+    elif act == "cancel":
+        product.cancel_campaign(campaign, tenant)
+    else:
+        product.reschedule_campaign(campaign, tenant, None)
+
+
+def _told(done: str) -> str | None:
+    """Say in words what an act came to; anything but our own three parts is nothing."""
+    act, _, numbers = done.partition(".")
+    n, _, refused = numbers.partition(".")
+    if act not in ACTS or not n.isdigit() or not refused.isdigit():
+        return None
+    words = f"{n} {'campaign' if n == '1' else 'campaigns'} {ACTS[act]}."
+    return words if refused == "0" else f"{words} {refused} could not be: they have gone too far for that."
+
+
+def _address(view: View, **query: object) -> str:
+    wanted = urlencode({name: value for name, value in query.items() if value not in (None, "")})
+    return f"{view.home}/campaigns{f'?{wanted}' if wanted else ''}"
+
+
+def _lines(house: House, tenant: str, q: str) -> Iterator[str]:
+    """Write what a search finds as CSV, some rows at a time, however many there are."""
+    yield _csv([_COLUMNS])
+    before = None
+    while True:
+        found = house.orchestrator.desk.campaigns(tenant, q, limit=_CHUNK, before=before)
+        yield _csv(tuple(_cell(value) for value in row) for row in found.campaigns)
+        if found.older is None:
+            return
+        before = found.older
+
+
+def _csv(rows: object) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    shown = value.isoformat() if hasattr(value, "isoformat") else str(value)  # type: ignore[union-attr]
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown

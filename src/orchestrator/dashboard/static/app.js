@@ -1,0 +1,105 @@
+// What the pages do beyond HTML: they stay current while somebody looks, and the keyboard goes everywhere.
+// Everything works without this file; it only refreshes fragments and moves the focus.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const live = document.querySelector("[data-live]");
+
+  // --- staying current: one stream per visible tab, named nudges only ---
+  let stream = null;
+  const states = { on: "Live", off: "Paused", lost: "Connection lost" };
+  const say = (state) => {
+    if (!live) return;
+    live.dataset.state = state;
+    live.querySelector("[data-word]").textContent = states[state];
+    live.setAttribute("aria-pressed", String(state === "on"));
+  };
+  const wanted = () => live && sessionStorage.getItem("live") !== "off";
+  const open = () => {
+    if (stream || !wanted() || document.hidden) return;
+    stream = new EventSource(live.dataset.live);
+    stream.onopen = () => say("on");
+    stream.onerror = () => say(stream && stream.readyState === EventSource.CLOSED ? "off" : "lost");
+    for (const name of live.dataset.topics.split(" ")) {
+      stream.addEventListener(name, () => nudge(name));
+    }
+  };
+  const close = (state) => {
+    if (stream) stream.close();
+    stream = null;
+    say(state);
+  };
+  // A fragment that is being read or typed into is not taken away under the pointer: it waits until it is left.
+  const busy = (element) =>
+    element.contains(document.activeElement) && document.activeElement.matches("input,textarea,select")
+    || element.querySelector(":popover-open, dialog[open]") || element.matches(":hover") && element.dataset.calm !== undefined;
+  const waiting = new Set();
+  const nudge = (name) => {
+    for (const element of document.querySelectorAll(`[data-on~="${name}"]`)) {
+      if (busy(element)) waiting.add(element);
+      else window.htmx && htmx.trigger(element, "nudged");
+    }
+  };
+  const later = () => {
+    for (const element of [...waiting]) {
+      if (!document.contains(element)) waiting.delete(element);
+      else if (!busy(element)) { waiting.delete(element); htmx.trigger(element, "nudged"); }
+    }
+  };
+  document.addEventListener("focusout", () => setTimeout(later, 50));
+  document.addEventListener("pointermove", () => waiting.size && later(), { passive: true });
+  document.addEventListener("visibilitychange", () => (document.hidden ? close("off") : open()));
+  window.addEventListener("pagehide", () => close("off"));
+  if (live) {
+    live.hidden = false;
+    live.addEventListener("click", () => {
+      const off = wanted();
+      sessionStorage.setItem("live", off ? "off" : "on");
+      if (off) close("off");
+      else { open(); document.querySelectorAll("[data-on]").forEach((element) => htmx.trigger(element, "nudged")); }
+    });
+    if (wanted()) open(); else say("off");
+  }
+
+  // --- keyboard ---
+  const rows = () => [...document.querySelectorAll("[data-row]")];
+  const move = (by) => {
+    const all = rows();
+    const at = all.findIndex((row) => row.contains(document.activeElement));
+    const next = all[Math.min(all.length - 1, Math.max(0, at + by))] || all[0];
+    if (next) next.querySelector("a,button").focus();
+  };
+  const help = document.getElementById("keys");
+  const keys = {
+    j: () => move(1),
+    k: () => move(-1),
+    "/": () => (document.querySelector("main [type=search]") || document.querySelector("[type=search]"))?.focus(),
+    "?": () => help?.togglePopover(),
+    ".": () => live?.click(),
+  };
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("input,textarea,select,[contenteditable]");
+    if (event.key === "Escape" && typing) return event.target.blur();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || root.dataset.keys === "off") return;
+    const act = keys[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
+
+  // --- small things ---
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) {
+      navigator.clipboard?.writeText(button.dataset.copy).then(() => {
+        const before = button.textContent;
+        button.textContent = "Copied";
+        setTimeout(() => { button.textContent = before; }, 1500);
+      });
+    }
+    const dismiss = event.target.closest("[data-dismiss]");
+    if (dismiss) dismiss.closest(".toast,.banner").remove();
+  });
+  document.addEventListener("change", (event) => {
+    const all = event.target.closest("[data-all]");
+    if (all) all.closest("form").querySelectorAll("[name=id]").forEach((box) => { box.checked = all.checked; });
+  });
+})();
