@@ -55,7 +55,7 @@ def _doubts(found: Diagnosis) -> list[tuple[object, ...]]:
 def resolve(message: str, decision: str, tenant: str | None, why: str | None, output: Output) -> None:
     """Decide about a mail in doubt. Raises `ValidationError`, `AttemptNotFound`, `InvalidState`."""
     with session.opened() as orchestrator:
-        campaign = orchestrator.operations.resolve(message, decision, tenant, by=_person(), why=why)
+        campaign = orchestrator.operations.resolve(message, decision, tenant, by=person(), why=why)
     told = {"campaign_id": campaign.id, "status": campaign.status, "due": campaign.next_send_at}
     if output.structured:
         output.document(told)
@@ -64,7 +64,8 @@ def resolve(message: str, decision: str, tenant: str | None, why: str | None, ou
     output.say(f"→ outreach campaign events {campaign.id}")
 
 
-def _person() -> str | None:
+def person() -> str | None:
+    """Return the name of whoever runs this, for what is kept of a decision; None where nobody has one."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name
