@@ -8,14 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from orchestrator.rendering import Renderer
-
-CHROMIUM_ARGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-sync",
-)
+from tests.rendering.looks import CHROMIUM_ARGS, Viewer
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +23,10 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def viewer(browser: Browser) -> Iterator[Viewer]:
+    viewer = Viewer(browser)
+    yield viewer
+    viewer.close()

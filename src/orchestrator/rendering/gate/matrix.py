@@ -110,12 +110,32 @@ _DIMENSIONS = (OWNERS, BUILDINGS, REASONS, ADDRESSES, SENDERS)
 def every_mail() -> Iterator[tuple[str, MailContent]]:
     """Yield every combination, with its name."""
     for names in itertools.product(*_DIMENSIONS):
-        yield _mail(names)
+        yield ", ".join(names), combined(*names)
 
 
 def representatives() -> list[tuple[str, MailContent]]:
     """Return some dozens of mails in which every value of a dimension meets every value of every other."""
-    return [_mail(names) for names in _pairs()]
+    return [(", ".join(names), combined(*names)) for names in _pairs()]
+
+
+def combined(owner: str, building: str, reasons: str, address: str, sender: str) -> MailContent:
+    """Return the mail made of these values, each by its name in `OWNERS`, `BUILDINGS` and so on."""
+    person, writer = OWNERS[owner], SENDERS[sender]
+    return replace(
+        samples.FULL,
+        property_record={
+            "id": samples.FULL.property_record["id"],
+            "owner": {"name": person.name, "email": "owner@sample.test"},
+            "address": ADDRESSES[address],
+            "attrs": BUILDINGS[building],
+        },
+        score_result=REASONS[reasons],
+        memo_url=writer.memo_url,
+        greeting=person.greeting,
+        owner_name=person.name,
+        unsubscribe_url=writer.unsubscribe_url,
+        branding=writer.branding,
+    )
 
 
 @cache
@@ -141,23 +161,3 @@ def _covered(names: list[str | None], at: int, value: str) -> set[tuple[int, str
     """The pairs that `value` in place `at` makes with what is chosen already."""
     others = [(place, name) for place, name in enumerate(names) if name is not None and place != at]
     return {(*sorted(((at, value), other))[0], *sorted(((at, value), other))[1]) for other in others}
-
-
-def _mail(names: tuple[str, ...]) -> tuple[str, MailContent]:
-    owner, sender = OWNERS[names[0]], SENDERS[names[4]]
-    content = replace(
-        samples.FULL,
-        property_record={
-            "id": samples.FULL.property_record["id"],
-            "owner": {"name": owner.name, "email": "owner@sample.test"},
-            "address": ADDRESSES[names[3]],
-            "attrs": BUILDINGS[names[1]],
-        },
-        score_result=REASONS[names[2]],
-        memo_url=sender.memo_url,
-        greeting=owner.greeting,
-        owner_name=owner.name,
-        unsubscribe_url=sender.unsubscribe_url,
-        branding=sender.branding,
-    )
-    return ", ".join(names), content

@@ -139,12 +139,12 @@ RULES: dict[str, Rule] = _rules(
     (
         "subject-reply",
         "no `Re:` or `Fwd:` on a first mail",
-        "It is false, and false subjects cost money for each mail (RCW 19.190.020).",
+        "It is false, and in Washington each false subject is a violation of its own (RCW 19.190.020).",
     ),
     (
         "subject-urgency",
         "no urgency in the subject",
-        "`Today only` is false, and false subjects cost money for each mail (RCW 19.190.020).",
+        "`Today only` is rarely true, and in Washington a false subject is a violation (RCW 19.190.020).",
     ),
     ("subject-shouting", "no words in capitals in the subject", "Filters count them, and people close the mail."),
     ("subject-money", "no `$` in the subject", "Filters count it, and it reads like a trick."),
@@ -193,6 +193,6 @@ RULES: dict[str, Rule] = _rules(
     (
         "copy-fairness",
         "nothing about who lives there or how the neighbourhood changes",
-        "The Fair Housing Act forbids it (42 USC 3604(c), (e)).",
+        "The Fair Housing Act does not allow such words in an offer (42 USC 3604(c), (e)).",
     ),
 )
