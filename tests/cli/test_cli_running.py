@@ -105,6 +105,26 @@ def test_the_sandbox_alone_tells_how_to_use_it_and_takes_a_mail(sqlite_database:
     assert process.returncode == 130
 
 
+def test_the_sandbox_tells_the_key_of_inbound_mail_when_it_posts_any(sqlite_database: Path):
+    inbound = ("--inbound-url", "http://127.0.0.1:9/inbound", "--inbound-host", "in.sample.test", "--owners", "lively")
+    with started("sandbox", "--port", "0", "--json", *inbound) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        _, shown = get(told["url"], "/sandbox/api/inbound")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT)
+    (setting,) = json.loads(shown)["settings"]
+    assert (setting["hostname"], setting["url"]) == ("in.sample.test", "http://127.0.0.1:9/inbound")
+    assert told["environment"]["OUTREACH_INBOUND_PUBLIC_KEY"] == json.loads(shown)["public_key"]
+    assert told["environment"]["OUTREACH_INBOUND_HOST"] == "in.sample.test"
+
+
+def test_the_sandbox_refuses_an_inbound_address_that_is_none(sqlite_database: Path):
+    told = finished("sandbox", "--port", "0", "--inbound-url", "nowhere")
+    assert told.code == 3
+    assert "cannot post inbound mail to 'nowhere'" in told.err
+
+
 def test_relay_publishes_each_event_once_and_ends(cli: Run, sqlite_database: Path):
     ids = create(3)
     told = finished("relay", "--once")

@@ -65,6 +65,33 @@ def test_a_list_is_paged_and_filtered(bench: Start):
     assert made.client.call("GET", "/v3/suppression/bounces?limit=x").status == 400
 
 
+def test_bounces_are_told_to_clients_that_say_they_accept_json(bench: Start):
+    made = bench()
+
+    def status(listed: str, **headers: str) -> int:
+        made.client.connection.request(
+            "GET", f"/v3/suppression/{listed}", headers={"Authorization": "Bearer SG.x.y", **headers}
+        )
+        answer = made.client.connection.getresponse()
+        answer.read()
+        return answer.status
+
+    assert status("bounces", Accept="application/json; charset=utf-8") == status("bounces", Accept="*/*") == 200
+    assert status("bounces") == status("bounces", Accept="text/html") == status("blocks", Accept="text/html") == 406
+    assert status("blocks") == 200
+
+
+def test_an_address_taken_off_a_list_gets_mail_again(bench: Start, receiver: Receiver):
+    made = bench()
+    made.sandbox.suppressions.add("spam_reports", "o@x.com", 1)
+    made.client.send(mail("o@x.com"))
+    made.settle()
+    assert made.client.call("DELETE", "/v3/suppression/spam_reports/o@x.com").status == 204
+    made.client.send(mail("o@x.com"))
+    made.settle()
+    assert receiver.kinds() == ["dropped", "processed", "delivered"]
+
+
 def test_a_list_is_emptied_by_name_or_at_once_but_not_both(bench: Start):
     made = bench()
     for email in ("a@x.com", "b@x.com", "c@x.com"):

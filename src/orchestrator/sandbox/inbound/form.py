@@ -1,7 +1,8 @@
 """The form that Inbound Parse posts for a mail, in default and in raw mode, byte for byte as receivers get it.
 
 Two generations of SendGrid's hosts are about. The older keep the headers as they came and give the subject in its own
-charset; the newer sort and unfold them, decode their words, add a ``Return-Path``, and give the subject in UTF-8. On
+charset; the newer sort and unfold them, decode their words, add a ``Return-Path``, and give the subject in UTF-8. A
+line break that was hidden in an encoded word is a line break then: nothing is known of SendGrid that would stop it. On
 both, text and HTML come in the bytes of the mail's own charsets, which only the field ``charsets`` tells; no text field
 has a content type.
 """

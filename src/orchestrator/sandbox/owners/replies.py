@@ -93,7 +93,7 @@ def reply(original: Original, wish: Reply, at: int) -> Letter:
     prefix = program.prefix if program.prefix is not None else spoken.outlook_reply
     subject = wish.subject if wish.subject is not None else _prefixed(prefix, original.subject)
     if wish.flaw == "header_injection":
-        name, subject = f"{name}\r\nBcc: everybody@example.net", f"{subject}\r\nX-Injected: yes"
+        name, subject = f"{name or 'Owner'}\r\nBcc: everybody@example.net", f"{subject}\r\nX-Injected: yes"
     headers = [
         ("From", mime.address(name, sender, wish.subject_charset)),
         ("To", ", ".join(original.answers_to)),
