@@ -11,7 +11,7 @@ import mails
 import pytest
 
 from orchestrator import errors
-from orchestrator.rendering import HTML, TEXT, Renderer
+from orchestrator.rendering import HTML, TEXT, Branding, Renderer
 from orchestrator.rendering.content import ReasonLine, variables
 from orchestrator.rendering.palette import Palette
 
@@ -162,3 +162,39 @@ def test_one_renderer_serves_many_threads(renderer: Renderer) -> None:
     for thread in threads:
         thread.join()
     assert seen == [wanted] * 8
+
+
+def test_each_sender_has_its_own_look(renderer: Renderer) -> None:
+    """What is a sender's own is compiled into the templates, and must not be another's."""
+    one = replace(mails.FULL, branding=Branding(company_name="One & Co", color="#aa0000", tagline="Homes"))
+    other = replace(mails.FULL, branding=Branding(company_name="Other Ltd", color="#00aa00"))
+    for first, second in ((one, other), (other, one), (one, other)):
+        ours, theirs = renderer.render(first), renderer.render(second)
+        assert (first.branding.company_name or "").replace("&", "&amp;") in ours.html
+        assert (first.branding.company_name or "-") in ours.text
+        assert (second.branding.company_name or "") not in ours.text
+        assert (first.branding.color or "") in ours.html
+        assert (first.branding.color or "") not in theirs.html
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{% set brand = {"company": "mine"} %}{{ brand.company }}',
+        '{% for brand in [{"company": "mine"}] %}{{ brand.company }}{% endfor %}',
+        '{% macro show(brand) %}{{ brand.company }}{% endmacro %}{{ show({"company": "mine"}) }}',
+        '{% macro brand() %}{% endmacro %}{{ "mine" if brand.company is undefined }}',
+        '{% import "part.txt" as brand %}{{ brand.company }}',
+        '{% from "part.txt" import company as brand %}{{ "mine" if brand.company is undefined }}',
+        '{% set brand = {"company": "mine"} %}{% include "shown.txt" %}',
+        '{% extends "base.txt" %}{% set brand = {"company": "mine"} %}',
+        "{% if brand.company %}{% set kept = brand.company and 'mine' %}{% endif %}{{ kept }}",
+        "{% if not brand.company %}{% block b %}mine{% endblock %}{% endif %}{{ self.b() }}",
+    ],
+)
+def test_what_a_template_makes_of_the_sender_itself_comes_first(tmp_path: Path, source: str) -> None:
+    (tmp_path / "part.txt").write_text('{% set company = "mine" %}', encoding="utf-8")
+    (tmp_path / "shown.txt").write_text("{{ brand.company }}", encoding="utf-8")
+    (tmp_path / "base.txt").write_text("{{ brand.company }}", encoding="utf-8")
+    (tmp_path / TEXT).write_text(source, encoding="utf-8")
+    assert Renderer(tmp_path).render(mails.FULL).text == "mine\n"

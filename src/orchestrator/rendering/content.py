@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -116,8 +116,7 @@ def variables(content: MailContent) -> dict[str, Any]:
         "memo_url": content.memo_url,
         "memo_is_pdf": urlsplit(content.memo_url).path.lower().endswith(".pdf"),
         "unsubscribe_url": content.unsubscribe_url,
-        "brand": dict(brand(content.branding)),
-        "color": palette(content.branding.color),
+        **{name: dict(fields) for name, fields in sender_variables(content.branding).items()},
         "property_record": record,
         "score_result": result,
     }
@@ -165,6 +164,11 @@ def top_reasons(reasons: Any) -> list[ReasonLine]:
 
 
 @lru_cache(maxsize=64)
+def sender_variables(branding: Branding) -> dict[str, dict[str, Any]]:
+    """Return the variables that are the same in all of a sender's mails: ``brand`` and ``color``."""
+    return {"brand": brand(branding), "color": asdict(palette(branding.color))}
+
+
 def brand(branding: Branding) -> dict[str, Any]:
     """The sender in clean pieces; company and sender name stand in for each other, a missing piece is empty."""
     company, sender = _text(branding.company_name), _text(branding.from_name)

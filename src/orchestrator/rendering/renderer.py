@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import jinja2.nodes
 from orchestrator import errors
 from orchestrator.rendering import content as contents
 from orchestrator.rendering import plaintext, problems, samples
+from orchestrator.rendering.folding import folded
 
 HTML = "memo_delivery_email.html"
 TEXT = "memo_delivery_email.txt"
 TEMPLATES = (HTML, TEXT)
+#: Senders whose compiled templates are kept.
+MOST_SENDERS = 32
 
 
 def shipped_dir() -> Path:
@@ -26,7 +30,38 @@ def shipped_dir() -> Path:
 
 
 class _Environment(jinja2.Environment):
-    """Looks into dicts first: a record's field called ``items`` is a field. It is also almost twice as fast."""
+    """Looks into dicts first: a record's field called ``items`` is a field. It is also almost twice as fast.
+
+    Args:
+        loader: Where templates come from.
+        known: Fields of variables that are the same in every mail; they are written into the two mail templates.
+    """
+
+    def __init__(self, loader: jinja2.BaseLoader, known: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(
+            loader=loader,
+            autoescape=jinja2.select_autoescape(("html", "htm"), default=False),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            auto_reload=False,
+        )
+        self._known = known
+
+    def compile(
+        self,
+        source: Any,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        """Compile a template as Jinja does, with what is known written into it."""
+        # What a template includes may be shown what that template has set, so only the outer ones are folded.
+        if isinstance(source, str) and self._known and name in TEMPLATES:
+            source = folded(self.parse(source, name, filename), self, self._known)
+        return super().compile(source, name, filename, raw, defer_init)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
@@ -51,16 +86,10 @@ class Renderer:
     def __init__(self, template_dir: Path | None = None) -> None:
         self._own = Path(template_dir) if template_dir is not None else None
         self._loader = jinja2.FileSystemLoader([folder for folder in (self._own, shipped_dir()) if folder is not None])
-        self._environment = _Environment(
-            loader=self._loader,
-            autoescape=jinja2.select_autoescape(("html", "htm"), default=False),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            auto_reload=False,
-        )
-        self._templates: dict[str, jinja2.Template] = {}
+        self._environment = _Environment(self._loader, {})
+        self._templates: dict[contents.Branding, dict[str, jinja2.Template]] = {}
+        #: The sender of the latest mail, who is nearly always that of the next.
+        self._latest: tuple[contents.Branding | None, dict[str, jinja2.Template]] = (None, {})
 
     def render(self, content: contents.MailContent) -> contents.RenderedMail:
         """Write one mail.
@@ -70,8 +99,8 @@ class Renderer:
                 names file, line and variable.
         """
         variables = contents.variables(content)
-        html = self._rendered(HTML, variables)
-        text = plaintext.wrapped(self._rendered(TEXT, variables))
+        html = self._rendered(HTML, content.branding, variables)
+        text = plaintext.wrapped(self._rendered(TEXT, content.branding, variables))
         return contents.RenderedMail(subject=variables["subject"], html=html, text=text)
 
     def check(self) -> list[problems.Problem]:
@@ -112,20 +141,27 @@ class Renderer:
         own = self._own / name if self._own is not None else None
         return own if own is not None and own.is_file() else shipped_dir() / name
 
-    def _rendered(self, name: str, variables: dict[str, Any]) -> str:
+    def _rendered(self, name: str, branding: contents.Branding, variables: dict[str, Any]) -> str:
         try:
-            return self._template(name).render(variables)
+            return self._template(name, branding).render(variables)
         except errors.TemplateError:
             raise
         except Exception as error:  # an expression in a template can raise anything; it is the template's fault
             raise problems.of_exception(error, str(self.path_of(name)), variables).as_error() from error
 
-    def _template(self, name: str) -> jinja2.Template:
-        template = self._templates.get(name)
+    def _template(self, name: str, branding: contents.Branding) -> jinja2.Template:
+        latest, compiled = self._latest
+        if branding is not latest:
+            if len(self._templates) >= MOST_SENDERS:
+                self._templates = {}
+            compiled = self._templates.setdefault(branding, {})
+            self._latest = (branding, compiled)
+        template = compiled.get(name)
         if template is None:
             if not self._folder_exists():
                 raise self._missing_folder().as_error()
-            template = self._templates[name] = self._environment.get_template(name)
+            environment = _Environment(self._loader, contents.sender_variables(branding))
+            template = compiled[name] = environment.get_template(name)
         return template
 
     def _folder_exists(self) -> bool:
