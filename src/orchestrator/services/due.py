@@ -26,6 +26,7 @@ from orchestrator.services.ledger import Claim
 from orchestrator.services.pacing import Pacer, Slot
 from orchestrator.services.posting import Posting, Ready
 from orchestrator.services.settling import MOST_UNWRITTEN, Settling
+from orchestrator.services.threads import Threads
 from orchestrator.services.turns import Turns
 from orchestrator.transports.base import Transport
 
@@ -85,7 +86,8 @@ class Round:
         self._reached = reached
         self._turns = Turns(pacer, monotonic)
         self._flow = flow = Flow(monotonic, stop)
-        self._settling = Settling(begin, pause, reached, flow.changed)
+        self._threads = Threads()
+        self._settling = Settling(begin, pause, reached, flow.changed, self._threads)
         self._posting = Posting(transport, pacer, self._turns, self._settling, flow, concurrency, monotonic, reached)
         #: Claimed and not handed over.
         self._ahead = 0
@@ -126,6 +128,7 @@ class Round:
         await settling
         watching.cancel()
         await self._give_back()
+        self._threads.close()
         if self._failure is not None:
             raise self._failure
         return self._words + self._settling.words
@@ -133,7 +136,7 @@ class Round:
     async def _give_back(self) -> None:
         left, self._left = self._left, []
         if left:
-            await asyncio.to_thread(self._settling.give_back, left, "it was not handed over in time")
+            await self._threads.run(self._settling.give_back, left, "it was not handed over in time")
 
     async def _guarded(self, stage: Awaitable[None]) -> None:
         try:
@@ -151,7 +154,7 @@ class Round:
             while left > 0 and not self._flow.stopped():
                 await self._give_back()  # a round may go on for hours
                 n, since = min(left, claiming.size(self._posting.limit)), self._monotonic()
-                claimed = await asyncio.to_thread(claiming.more, n)
+                claimed = await self._threads.run(claiming.more, n)
                 if claimed is None or not (claimed.claims or claimed.refused):
                     return
                 left -= len(claimed.claims)
@@ -179,7 +182,7 @@ class Round:
             self._put_back(chunk)
             return []
         try:
-            composed = await asyncio.to_thread(self._compose_now, chunk, since)
+            composed = await self._threads.run(self._compose_now, chunk, since)
         except Exception as error:
             self._failure = self._failure or error
             self._flow.halt()
@@ -241,7 +244,7 @@ class Round:
             return
         began = self._monotonic()
         try:
-            refused = await asyncio.to_thread(self._hand_over, window)
+            refused = await self._threads.run(self._hand_over, window)
         except Exception:
             self._put_back([ready.claimed for ready in window])  # in vain or not: nothing has been posted
             raise

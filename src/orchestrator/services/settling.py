@@ -18,6 +18,7 @@ from orchestrator.domain.message import Accepted, NotSent, Outcome, Rejected, Un
 from orchestrator.repository import Transaction
 from orchestrator.services import settle
 from orchestrator.services.ledger import Claim
+from orchestrator.services.threads import Threads
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ class Settling:
         pause: Waits the given seconds before outcomes that could not be stored are stored again.
         reached: Called with the name of each step.
         written: Called on the event loop after each group.
+        threads: Where to write; own ones when it is left out.
     """
 
     def __init__(
@@ -94,11 +96,13 @@ class Settling:
         pause: Callable[[float], object] = time.sleep,
         reached: Callable[[str], object] = lambda _: None,
         written: Callable[[], object] = lambda: None,
+        threads: Threads | None = None,
     ) -> None:
         self._begin = begin
         self._pause = pause
         self._reached = reached
         self._written = written
+        self._threads = threads or Threads()
         self._waiting: list[Settled] = []
         self._came = asyncio.Event()
         self._writing: set[asyncio.Task[None]] = set()
@@ -148,7 +152,7 @@ class Settling:
 
     async def _write(self, group: Sequence[Settled]) -> None:
         try:
-            self.words += await asyncio.to_thread(self.store, group)
+            self.words += await self._threads.run(self.store, group)
         except Exception as error:  # a defect; their leases end, they are doubted, and SendGrid's events decide
             log.error("outcomes could not be stored", action="send.unsettled", error=str(error), exc_info=error)
             self.words["in_doubt"] += len(group)
