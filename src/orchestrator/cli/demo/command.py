@@ -41,10 +41,21 @@ def _perform(on: Stage, play: Play, output: Output) -> None:
         return on.everything_left() and bool(on.sandbox.settle(0.0)["settled"])
 
     show.follow(output, on, quiet, PATIENCE)
+    _one_answers(on, output)
     if output.structured:
         output.document(_addresses(on))
     show.your_turn(output, on)
     threading.Event().wait()
+
+
+def _one_answers(on: Stage, output: Output) -> None:
+    """Let the owner of the newest mail that was opened answer it, so that there is a reply to look at."""
+    reports = on.sandbox.truth()["campaigns"]
+    opened = [m for m in on.sandbox.messages(limit=500) if reports[drive.campaign_of(m)]["status"] == "opened"]
+    if opened:
+        campaign = drive.answer(on, opened[0])
+        output.say(f" [green]✓[/] one owner answered  outreach campaign show {campaign}")
+        output.say("")
 
 
 def _addresses(on: Stage) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Deeds:
     sent_again_with_the_same_id: int = 0
     #: Campaigns whose owner followed our own opt-out link.
     opted_out: set[str] = field(default_factory=set)
+    #: Campaigns whose owner answered our mail.
+    answered: set[str] = field(default_factory=set)
+    #: Campaigns whose owner's mail program said that the owner is away, which is no answer.
+    away: set[str] = field(default_factory=set)
     #: Campaigns made for an owner who had already said no.
     refused: set[str] = field(default_factory=set)
     settled: bool = False
@@ -56,6 +60,11 @@ def _act_late(on: Stage, deeds: Deeds) -> None:
     reports = on.sandbox.truth()["campaigns"]
     delivered = (m for m in on.sandbox.messages(limit=500) if reports[campaign_of(m)]["status"] == "delivered")
     untouched = sorted(delivered, key=lambda message: message.email)
+    if len(untouched) > 2:
+        deeds.answered.add(answer(on, untouched.pop()))
+        message = untouched.pop()
+        on.sandbox.owners.do(message.id, "out_of_office").wait(SETTLE)
+        deeds.away.add(campaign_of(message))
     if untouched:
         message = untouched.pop()
         one_click(message)
@@ -64,6 +73,12 @@ def _act_late(on: Stage, deeds: Deeds) -> None:
         _write_to_somebody_who_said_no(on, message, deeds)
     for action, message in zip(LATE_ACTIONS, untouched, strict=False):
         on.sandbox.act(message.id, action)
+
+
+def answer(on: Stage, message: Message) -> str:
+    """Let an owner answer a mail as somebody who wants to go on talking; return the campaign."""
+    on.sandbox.owners.do(message.id, "reply", intent="interested").wait(SETTLE)
+    return campaign_of(message)
 
 
 def campaign_of(message: Message) -> str:

@@ -36,6 +36,7 @@ _ROWS = {
     "Engaged": ("engaged", "delivered"),
     "  opened": ("opened", "delivered"),
     "  clicked": ("clicked", "delivered"),
+    "Responded": ("responded", "delivered"),
     "Bounced": ("bounced", "sent"),
     "Unsubscribed": ("unsubscribed", "delivered"),
     "Complained": ("complained", "delivered"),
@@ -116,6 +117,7 @@ def your_turn(output: Output, on: Stage) -> None:
     output.say(f"  export DB_DSN={shlex.quote(on.dsn)}")
     output.say(f"  {_program()} stats")
     output.say(f"  {_program()} campaign list --batch {stage.BATCH}")
+    output.say(f"  {_program()} reply list")
     output.say(" Ctrl-C stops and cleans up.")
 
 

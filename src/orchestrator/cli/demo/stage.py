@@ -28,6 +28,8 @@ from orchestrator.services.campaigns import Created
 #: Any key that begins with SG. opens the sandbox; this one opens nothing else.
 API_KEY = "SG.demo.only-the-sandbox-takes-this"
 BATCH = "sample"
+#: Where owners' answers come in; no such host exists, so no mail can go there but the sandbox's.
+INBOUND_HOST = "reply.acme-realty.example.test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ def staged(play: Play) -> Iterator[Stage]:
         url = serving.address_of(listening)
         config = SandboxConfig(
             webhook_url=f"{url}/webhooks/sendgrid",
+            inbound_url=f"{url}/webhooks/sendgrid/inbound",
+            inbound_host=INBOUND_HOST,
             seed=play.seed,
             behaviour=Behaviour.realistic(),
             speed=play.speed,
@@ -175,6 +179,8 @@ def _orchestrator(stack: ExitStack, dsn: str, url: str, sandbox: SandboxServer) 
             sendgrid_url=sandbox.url,
             webhook_public_key=sandbox.sandbox.public_key,
             base_url=url,
+            inbound_host=INBOUND_HOST,
+            inbound_public_key=sandbox.sandbox.inbound_public_key,
             company_name="Acme Realty, Inc.",
             company_tagline="Property analysis for owners",
             postal_address="500 Main Street, Suite 12, Springfield, IL 62701",

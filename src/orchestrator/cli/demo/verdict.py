@@ -50,6 +50,7 @@ def judge(on: Stage, deeds: Deeds) -> list[Comparison]:
         "events": _events(on, truth),
         "webhook": _webhook(on, deeds, truth),
         "suppression": _suppression(on, deeds),
+        "replies": _replies(on, deeds, truth),
         "published": _published(on, deeds, truth),
     }
     return [
@@ -76,6 +77,7 @@ def _true_statuses(deeds: Deeds, truth: Mapping[str, Any]) -> dict[str, str]:
     for id_ in deeds.opted_out:
         if statuses[id_] != "complained":
             statuses[id_] = "unsubscribed"
+    statuses |= dict.fromkeys(deeds.answered, "responded")
     return statuses | dict.fromkeys(deeds.refused, "suppressed")
 
 
@@ -117,6 +119,8 @@ def _funnel(on: Stage, deeds: Deeds, truth: Mapping[str, Any]) -> Rows:
     expected: Counter[str] = Counter()
     for message in on.sandbox.messages(limit=500):
         words = _words(message)
+        if campaign_of(message) in deeds.answered:
+            words |= {"responded", "engaged"}
         expected.update(words | ({"unsubscribed"} if campaign_of(message) in deeds.opted_out else set()))
     final = Counter(_true_statuses(deeds, truth).values())
     expected |= {"targeted": final.total(), "failed": final["failed"], "suppressed": final["suppressed"]}
@@ -163,8 +167,20 @@ def _says_no(message: Message) -> bool:
     return bool(_words(message) & {"bounced", "complained", "unsubscribed"} or dropped & _DROPS_OF_ADDRESSES)
 
 
+def _replies(on: Stage, deeds: Deeds, truth: Mapping[str, Any]) -> Rows:
+    yield "mails of owners taken in", len(deeds.answered) + len(deeds.away), truth["owners"]["inbound"].get("accepted", 0)
+    replies = on.orchestrator.operations.replies.list(on.tenant)
+    human = {reply.campaign_id for reply in replies if reply.kind == "human"}
+    automatic = {reply.campaign_id for reply in replies if reply.kind == "automatic"}
+    yield "answers, each of its campaign", len(deeds.answered), len(human & deeds.answered)
+    yield "absences, each of its campaign", len(deeds.away), len(automatic & deeds.away)
+    yield "replies of anything else", 0, len(replies) - len(human) - len(automatic)
+    yield "mails of nobody", 0, len(on.orchestrator.operations.replies.list(None))
+
+
 def _published(on: Stage, deeds: Deeds, truth: Mapping[str, Any]) -> Rows:
     expected = {"event.outreach.scheduled": deeds.created, "event.outreach.sent": truth["accepted"]}
+    expected["event.outreach.response"] = len(deeds.answered)
     counts = on.published.counts
     on.wait_until(lambda: all(counts[type_] >= n for type_, n in expected.items()), _RELAY)
     for type_, n in expected.items():
