@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -10,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 
@@ -35,7 +36,10 @@ Notify = Callable[[Published], object]
 
 #: Items created in one transaction, at least and at most: each result is handed out after its commit.
 CHUNK = 500
-LARGEST = 2_000
+LARGEST = 1_000
+#: Chunks stored at the same time on PostgreSQL, so that it works on one while Python prepares another; SQLite has one
+#: writer anyway.
+WRITERS = 2
 #: Items drafted between two looks at the thread that stores, and seconds that it then has Python for itself.
 TURN = 50
 _MOMENT = 0.00005
@@ -81,7 +85,14 @@ class Created:
 
 
 Drafted = tuple[int, Arrival | errors.OrchestratorError]
-Stored = tuple[list[Created], Published]
+
+
+class Stored(NamedTuple):
+    """A chunk that is stored: one result per item, the events written, and how many chunks go in at once here."""
+
+    results: list[Created]
+    published: Published
+    writers: int = 1
 
 
 def draft(item: Mapping[str, Any]) -> Arrival:
@@ -120,8 +131,9 @@ def create_many(
     """Create campaigns for `items`, lazily and in order; a bad item yields its error and stops nothing.
 
     The first `CHUNK` items are stored before another one is read. After that the next chunk is drafted while the
-    database stores the last one, in a thread that ends with this generator; a chunk is handed over as soon as the
-    database is free and it has `CHUNK` items, or when it has `LARGEST`, so memory does not grow with their number.
+    database stores the last ones, in threads that end with this generator; a chunk is handed over as soon as a writer
+    is free and it has `CHUNK` items, or when it has `LARGEST`, so memory does not grow with their number. When a chunk
+    cannot be stored, the one behind it may have been: whoever tries again gets its campaigns as known.
 
     Args:
         begin: Opens a transaction that tells nobody of its events.
@@ -131,31 +143,34 @@ def create_many(
     """
     source = _Source(items)
     chunk = list(islice(source, CHUNK))
-    yield from _told(_store(begin, tenant_id, chunk), notify)
-    chunk, storing = [], None
+    stored = _store(begin, tenant_id, chunk)
+    writers = stored.writers
+    yield from _told(stored, notify)
+    chunk, storing = [], deque[Future[Stored]]()
     # Leaving the block waits for what is being stored: nothing is left half done, and no thread.
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="outreach-create") as writer:
+    with ThreadPoolExecutor(max_workers=writers, thread_name_prefix="outreach-create") as pool:
         for drafted in source:
             chunk.append(drafted)
-            if len(chunk) < CHUNK or (storing and len(chunk) < LARGEST and (len(chunk) % TURN or not _done(storing))):
+            if len(chunk) < CHUNK or (len(chunk) < LARGEST and (len(chunk) % TURN or _busy(storing, writers))):
                 continue
-            stored = storing and storing.result()
-            storing, chunk = writer.submit(copy_context().run, _store, begin, tenant_id, chunk), []
+            stored = storing.popleft().result() if len(storing) == writers else None
+            storing.append(pool.submit(copy_context().run, _store, begin, tenant_id, chunk))
+            chunk = []
             if stored is not None:
                 yield from _told(stored, notify)
-        if storing is not None:
-            yield from _told(storing.result(), notify)
+        while storing:
+            yield from _told(storing.popleft().result(), notify)
     if source.failure is not None:
         raise source.failure
     yield from _told(_store(begin, tenant_id, chunk), notify)
 
 
-def _done(storing: Future[Stored]) -> bool:
-    """Tell whether a chunk is stored, and give the thread that stores it a turn.
+def _busy(storing: Sequence[Future[Stored]], writers: int) -> bool:
+    """Tell whether all `writers` are busy, and give them a turn.
 
     Python lets a waiting thread in after 5 ms, and storing a chunk waits for the database a dozen times.
     """
-    return bool(wait([storing], timeout=_MOMENT).done)
+    return len(storing) == writers and not wait([storing[0]], timeout=_MOMENT).done
 
 
 class _Source:
@@ -191,19 +206,18 @@ def _store(begin: Begin, tenant_id: str, chunk: Sequence[Drafted]) -> Stored:
     drafts = [(index, drafted) for index, drafted in chunk if isinstance(drafted, Arrival)]
     results = [Created(index=index, error=wrong) for index, wrong in chunk if not isinstance(wrong, Arrival)]
     if not drafts:
-        return results, Published()
+        return Stored(results, Published())
     with begin() as tx:
         results += _insert(tx, tenant_id, drafts)
     results.sort(key=attrgetter("index"))
-    return results, tx.published
+    return Stored(results, tx.published, WRITERS if tx.dialect.is_postgresql else 1)
 
 
 def _told(stored: Stored, notify: Notify | None) -> list[Created]:
     """Tell of what was stored, and return the results."""
-    results, published = stored
-    if notify is not None and published:
-        notify(published)
-    return results
+    if notify is not None and stored.published:
+        notify(stored.published)
+    return stored.results
 
 
 def create_one(begin: Begin, tenant_id: str, item: Mapping[str, Any]) -> OutreachCampaign:
