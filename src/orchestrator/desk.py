@@ -110,6 +110,10 @@ class Desk:
         tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
         return browse.batches(self._services.read, tenant, most, before)
 
+    def batch(self, tenant_id: Any, label: str) -> Batch | None:
+        """Return how the campaigns of one import stand; None when no campaign carries its label."""
+        return browse.batch(self._services.read, contracts.parse_id("tenant_id", tenant_id), label)
+
     def figures(self, tenant_id: Any, days: int = 30) -> Figures:
         """Return the tenant's figures and what happened on each of the last `days` days, by the tenant's clock.
 

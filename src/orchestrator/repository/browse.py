@@ -109,7 +109,15 @@ def count(tx: Transaction, tenant_id: str, search: Search) -> int:
 
 def batches(tx: Transaction, tenant_id: str, limit: int, before: str | None = None) -> list[Batch]:
     """Return up to `limit` labels of imports, in reverse alphabetical order behind `before`, each with its counts."""
-    labels = _labels(tx, tenant_id, limit, before)
+    return _standing(tx, tenant_id, _labels(tx, tenant_id, limit, before))
+
+
+def batch(tx: Transaction, tenant_id: str, label: str) -> Batch | None:
+    """Return one import, or None when no campaign carries its label."""
+    return next(iter(_standing(tx, tenant_id, [label])), None)
+
+
+def _standing(tx: Transaction, tenant_id: str, labels: Sequence[str]) -> list[Batch]:
     if not labels:
         return []
     query = (

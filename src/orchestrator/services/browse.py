@@ -90,3 +90,9 @@ def batches(read: Read, tenant_id: str, limit: int, before: str | None = None) -
     """Return up to `limit` imports of a tenant and how their campaigns stand, in reverse order of their labels."""
     with read() as tx:
         return browse.batches(tx, tenant_id, limit, before)
+
+
+def batch(read: Read, tenant_id: str, label: str) -> Batch | None:
+    """Return how the campaigns of one import stand; None when none carries its label."""
+    with read() as tx:
+        return browse.batch(tx, tenant_id, label)

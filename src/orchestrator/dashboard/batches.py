@@ -1,0 +1,73 @@
+"""Imports: the campaigns of one label, seen and handled as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends
+from starlette.responses import RedirectResponse, Response
+
+from orchestrator import errors
+from orchestrator.dashboard.frame import View
+from orchestrator.dashboard.health import judge
+from orchestrator.dashboard.viewing import Form, House
+
+PAGE = 50
+#: act: what is told afterwards, with the number
+_TOLD = {"hold": "{} held.", "release": "{} released.", "cancel": "{} cancelled."}
+_COUNTED = {"hold": "held", "release": "released", "cancel": "cancelled"}
+
+
+def routes(house: House) -> APIRouter:
+    """Return the list of imports, one import, and what may be done to it."""
+    router = APIRouter(include_in_schema=False)
+    seen, sent = Depends(house.view), Depends(house.posted)
+    desk = house.orchestrator.desk
+
+    @router.get("/t/{tenant}/batches")
+    def page(before: str | None = None, view: View = seen) -> Response:
+        found = desk.batches(view.tenant.tenant_id, limit=PAGE + 1, before=before)
+        older = found[PAGE - 1].label if len(found) > PAGE else None
+        return house.frame.page(view, "batches.html", batches=found[:PAGE], older=older, address=_address)
+
+    @router.get("/t/{tenant}/batch")
+    def one(label: str = "", done: str = "", view: View = seen) -> Response:
+        tenant = view.tenant.tenant_id
+        batch = desk.batch(tenant, label)
+        if batch is None:
+            raise errors.ValidationError("label", f"no import is labelled {label!r}", fix="The list shows all labels.")
+        funnel = house.orchestrator.get_funnel(tenant, batch.label)
+        told = _told(done)
+        return house.frame.page(view, "batch.html", batch=batch, funnel=funnel, health=judge(funnel), told=told)
+
+    @router.post("/t/{tenant}/batch")
+    def act(view: View = seen, form: Form = sent) -> Response:
+        label = form.required("label", "Name the import.")
+        n = _act(house, view, form, label)
+        query = urlencode({"label": label, "done": f"{form['act']}.{n}"})
+        return RedirectResponse(f"{view.home}/batch?{query}", HTTPStatus.SEE_OTHER)
+
+    return router
+
+
+def _act(house: House, view: View, form: Form, label: str) -> int:
+    operations, tenant = house.orchestrator.operations, view.tenant.tenant_id
+    acts: dict[str, Callable[[], Mapping[str, int]]] = {
+        "hold": lambda: operations.hold_batch(tenant, label, form.required("reason", "Say why.")),
+        "release": lambda: operations.release_batch(tenant, label),
+        "cancel": lambda: operations.cancel_batch(tenant, label),
+    }
+    if form["act"] not in acts:
+        raise errors.ValidationError("act", f"must be one of {', '.join(acts)}")
+    return acts[form["act"]]().get(_COUNTED[form["act"]], 0)
+
+
+def _told(done: str) -> str | None:
+    act, _, n = done.partition(".")
+    return _TOLD[act].format(f"{n} {'campaign' if n == '1' else 'campaigns'}") if act in _TOLD and n.isdigit() else None
+
+
+def _address(view: View, label: str) -> str:
+    return f"{view.home}/batch?{urlencode({'label': label})}"
