@@ -134,6 +134,32 @@ def test_nothing_outside_this_machine_is_visited_unless_named(owned: Start, rece
     assert "gaierror" in tried.visits[0]["answer"]
 
 
+def test_addresses_that_are_none_hurt_nobody(owned: Start, receiver: Receiver):
+    made = owned()
+    base = receiver.base
+    receiver.pages = {"/away": (302, {"Location": "http://[::1/"}), "/out": (302, {"Location": "https://x.example/"})}
+    links = [
+        f"{base}/away",
+        f"{base}/out",
+        f"{base}/Straße?q=ä b",
+        "http://[::1",
+        "http://127.0.0.1:99999/",
+        "mailto:x",
+    ]
+    content = [{"type": "text/html", "value": "".join(f'<a href="{link}">x</a>' for link in links)}]
+    deed = did(
+        made, sent(made, content=content, headers={"List-Unsubscribe": "<mailto:nobody>, <https://[::1>"}), "scan"
+    )
+    assert receiver.requests == [
+        "HEAD /away", "GET /away", "HEAD /out", "GET /out",
+        "HEAD /Stra%C3%9Fe?q=%C3%A4%20b", "GET /Stra%C3%9Fe?q=%C3%A4%20b",
+    ]  # fmt: skip
+    assert deed.outcome == "scanned"
+    broken = sent(made, headers={"List-Unsubscribe": "<mailto:nobody>, <https://[::1>", **ONE_CLICK})
+    assert did(made, broken, "one_click").outcome == "not visited"
+    assert did(made, broken, "mailto_opt_out").outcome == "no mailto address"
+
+
 @pytest.mark.parametrize(
     ("address", "kind", "word"),
     [
@@ -256,6 +282,13 @@ def test_deeds_are_done_and_listed_over_http(owned: Start, receiver: Receiver):
         ("reply", {"intent": "maybe"}, "text"),
         ("reply", {"text": 5}, "text"),
         ("reply", {"text": "x", "colour": "red"}, "colour"),
+        ("reply", {"text": "x", "language": ["de"]}, "language"),
+        ("reply", {"text": "x", "from": 5}, "from"),
+        ("reply", {"text": "x", "headers": [1]}, "headers"),
+        ("reply", {"text": "x", "attachments": 5}, "attachments"),
+        ("reply", {"text": "x", "attachments": [5]}, "attachments"),
+        ("out_of_office", {"charset": 5}, "charset"),
+        ("bounce_report", {"status": 5}, "status"),
         ("reply", {"text": "x", "mode": "rawer"}, "mode"),
         ("reply", {"text": "x", "host": "oldest"}, "host"),
         ("out_of_office", {"client": "lotus"}, "client"),

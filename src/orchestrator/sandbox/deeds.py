@@ -140,7 +140,7 @@ class Deeds:
             self._counts.clear()
 
     def report(self, *, detail: bool) -> dict[str, Any]:
-        """Return the counts of deeds and of the fates of inbound mail; with `detail` also every deed that is kept."""
+        """Return the counts of all deeds and of the fates of the mail of those kept; with `detail` also those."""
         kept = self.kept()
         with self._lock:
             counts = dict(self._counts)

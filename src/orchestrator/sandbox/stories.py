@@ -25,6 +25,8 @@ _LIST_DETAILS = {
     "unsubscribes": (),
 }
 
+_ABSENT = OwnerModel.absent()
+
 
 class Stories:
     """Plays the stories of `outcomes`, step by step.
@@ -60,10 +62,16 @@ class Stories:
         reason = self._suppressions.reason_to_drop(message)
         config = self._config()
         story = outcomes.dropped(reason) if reason else outcomes.story_of(message.email, config.behaviour, config.seed)
-        delivered_at = next((step.at for step in story if step.action == "deliver"), None)
-        if delivered_at is not None and not outcomes.is_magic(message.email):
-            story = (*story, *self._owners.steps(message.email, config.owners, config.seed, delivered_at))
+        if config.owners != _ABSENT:
+            story = (*story, *self._answer(message, story, config))
         self.play(message, story)
+
+    def _answer(self, message: Message, story: outcomes.Story, config: SandboxConfig) -> list[Step]:
+        """Return what an owner does about a mail; an address that names its story does nothing else."""
+        delivered_at = next((step.at for step in story if step.action == "deliver"), None)
+        if delivered_at is None or outcomes.is_magic(message.email):
+            return []
+        return self._owners.steps(message.email, config.owners, config.seed, delivered_at)
 
     def play(self, message: Message, story: Iterable[Step]) -> None:
         """Let the steps of a story happen from now on."""

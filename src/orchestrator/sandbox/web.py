@@ -8,10 +8,11 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 _CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 _PIECE = 64 * 1024
+_SAFE = "%/:?&=+$,;@!~*'()[]"  # what stands in an address as it is; the rest is percent-encoded
 
 
 class Answer(NamedTuple):
@@ -60,11 +61,12 @@ def call(
         chunked: Send the body in chunks instead of with its length.
     """
     began = time.monotonic()
-    parts = urlsplit(url)
-    connection = _CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=timeout)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    sent = {**_authorization(parts.username, parts.password), **headers}
+    connection = None
     try:
+        parts = urlsplit(url)
+        connection = _CONNECTIONS[parts.scheme](parts.hostname or "", parts.port, timeout=timeout)
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
+        sent = {**_authorization(parts.username, parts.password), **headers}
         if chunked and body is not None:
             connection.request(
                 method, target, _pieces(body), {**sent, "Transfer-Encoding": "chunked"}, encode_chunked=True
@@ -75,11 +77,12 @@ def call(
         answer.read()
         told = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, told, seconds=time.monotonic() - began)
-    except (OSError, http.client.HTTPException) as failure:
+    except (OSError, ValueError, http.client.HTTPException) as failure:  # ValueError: an address that is none
         text = f"{type(failure).__name__}: {failure}"
         return Answer(None, {}, text, isinstance(failure, socket.gaierror), time.monotonic() - began)
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

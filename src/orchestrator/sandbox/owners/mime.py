@@ -32,7 +32,7 @@ def known_charset(field: str, name: str) -> str:
     try:
         if codecs.lookup(name)._is_text_encoding:  # base64, zip and the like are codecs too
             return name
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, TypeError):
         pass
     raise errors.ValidationError(field, f"must be a charset such as utf-8 or windows-1252, not {name!r}")
 

@@ -80,6 +80,8 @@ def mailto_letter(original: Original, at: int) -> Letter | None:
     recipient, _, query = wanted[len("mailto:") :].partition("?")
     asked = {name.lower(): value for name, value in parse_qsl(query.replace("+", "%2B"), keep_blank_values=True)}
     to = unquote(recipient)
+    if "@" not in to:
+        return None
     message_id = f"<CA+{ids.random_id()}@mail.gmail.com>"
     headers = [
         ("From", mime.address(original.to_name, original.to_email)),

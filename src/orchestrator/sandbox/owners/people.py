@@ -202,10 +202,11 @@ def _replied(original: Original, wish: dict[str, Any], at: int) -> tuple[Letter,
     if "text" not in wish:
         wish = {**_said(intent), **wish}
     wish.pop("intent", None)
-    if not isinstance(wish["text"], str):
-        raise errors.ValidationError("text", "must be text")
     sender = wish.pop("from", None)
-    wish["attachments"] = tuple(wish.get("attachments", ()))
+    files = wish.pop("attachments", ())
+    if not isinstance(files, list | tuple):
+        raise errors.ValidationError("attachments", "must be a list")
+    wish["attachments"] = tuple(files)
     details = {name: wish[name] for name in ("text", "client", "language") if name in wish}
     return reply(original, Reply(sender=sender, **wish), at), {"intent": intent, **details}
 
@@ -219,4 +220,7 @@ def _said(intent: str | None) -> dict[str, Any]:
 
 def _written(kind: str, original: Original, wish: dict[str, Any], at: int) -> Letter:
     _only(wish, set(signature(_MAILS[kind]).parameters) - {"original", "at"})
+    for name, value in wish.items():
+        if not isinstance(value, str):
+            raise errors.ValidationError(name, "must be text")
     return _MAILS[kind](original, at, **wish)

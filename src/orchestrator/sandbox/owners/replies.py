@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from email.utils import parseaddr
 from typing import Any
 
@@ -58,6 +58,7 @@ class Reply:
     damage: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_types()
         _one_of("quote", self.quote, QUOTES)
         _one_of("body", self.body, (None, *BODIES))
         _one_of("flaw", self.flaw, (None, *FLAWS))
@@ -67,6 +68,16 @@ class Reply:
         for name, value in self.headers.items():
             if not (name.isascii() and name.isprintable() and ":" not in name and str(value).isprintable()):
                 raise errors.ValidationError("headers", f"cannot be written: {name!r}")
+
+    def _check_types(self) -> None:
+        if not isinstance(self.headers, dict) or not all(isinstance(name, str) for name in self.headers):
+            raise errors.ValidationError("headers", "must be names with values")
+        if not all(isinstance(one, dict) for one in self.attachments):
+            raise errors.ValidationError("attachments", "must be objects with a name, a type, and a text or a size")
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name not in ("headers", "attachments") and not isinstance(value, str | None):
+                raise errors.ValidationError("from" if one.name == "sender" else one.name, "must be text")
 
 
 def _one_of(name: str, value: str | None, allowed: tuple[str | None, ...]) -> None:

@@ -40,7 +40,7 @@ def visitable(config: SandboxConfig) -> Visiting:
     hosts named in the settings.
     """
     own = {urlsplit(url).hostname for url in (config.webhook_url, config.inbound_url) if url}
-    return lambda url: is_here(url) or urlsplit(url).hostname in own | config.visits
+    return lambda url: web.is_address(url) and (is_here(url) or urlsplit(url).hostname in own | config.visits)
 
 
 def visit(method: str, url: str, timeout: float, headers: dict[str, str], body: bytes | None = None) -> Visit:
@@ -75,6 +75,14 @@ def _followed(link: str, may_visit: Visiting, timeout: float) -> Iterator[Visit]
     for _ in range(1 + MAX_REDIRECTS):
         outcome = visit("GET", link, timeout, headers)
         yield outcome
-        link = urljoin(link, outcome.get("location", ""))
-        if "location" not in outcome or not web.is_address(link) or not may_visit(link):
+        link = _target(link, outcome.get("location"))
+        if not may_visit(link):
             return
+
+
+def _target(link: str, location: str | None) -> str:
+    """Return where a redirect leads; empty: nowhere."""
+    try:
+        return urljoin(link, location) if location else ""
+    except ValueError:
+        return ""
