@@ -30,6 +30,9 @@ SCORE: dict[str, Any] = {
 }
 
 
+MANUAL = SuppressionReason.MANUAL
+
+
 def new_uuid() -> str:
     return str(uuid.uuid4())
 
@@ -78,8 +81,7 @@ def facade(
     """
     transport = FakeTransport(handler, monotonic)
     parts = Parts(transport=transport, clock=clock, pause=pause, monotonic=monotonic)
-    orchestrator = OutreachOrchestrator(
-        repository, "SG.sandbox.key", "team@sender.test", "Sample Realty", parts=parts, **{"address_gap": 0} | settings
-    )
+    usual = {"sendgrid_api_key": "SG.sandbox.key", "from_email": "team@sender.test", "from_name": "Sample Realty"}
+    orchestrator = OutreachOrchestrator(repository, parts=parts, **usual | {"address_gap": 0} | settings)
     with orchestrator:
         yield orchestrator, transport

@@ -33,7 +33,7 @@ from orchestrator.services.replies import Replies
 from orchestrator.services.reply_intake import ReplyIntake
 from orchestrator.services.secrets import Secrets
 from orchestrator.services.subscribers import Subscribers
-from orchestrator.services.suppression import Suppressions
+from orchestrator.services.suppression_lists import SuppressionLists, of_account
 from orchestrator.services.unsubscribe import OptOuts
 from orchestrator.settings import Settings
 from orchestrator.transports.base import Transport
@@ -219,8 +219,10 @@ class Services:
         return OptOuts(self.begin, self.read, lambda: self.secrets.signer)
 
     @cached_property
-    def suppressions(self) -> Suppressions:
-        return Suppressions(self.begin, self.read)
+    def suppressions(self) -> SuppressionLists:
+        key, url = self.settings.sendgrid_api_key, self.settings.sendgrid_url
+        secret = key.get_secret_value() if key else None
+        return SuppressionLists(self.begin, self.read, partial(of_account, secret, url), self.loop)
 
     @cached_property
     def verifier(self) -> Verifier:

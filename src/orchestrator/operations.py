@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +31,7 @@ from orchestrator.services.heartbeats import Pulse
 from orchestrator.services.overview import Status
 from orchestrator.services.replies import Replies
 from orchestrator.services.resolve import Decision
-from orchestrator.services.suppression import Suppressions
+from orchestrator.services.suppression_lists import SuppressionLists
 from orchestrator.services.why import Installation, Trace
 
 
@@ -59,13 +60,15 @@ class Operations:
 
         Never raises for what it finds. It counts all campaigns once, which takes a moment where there are millions.
         """
-        s = self._services.settings
+        s, compliance = self._services.settings, self._services.compliance
+        if s.sendgrid_api_key is None:  # nothing can be sent yet, so nothing is in the way
+            compliance = replace(compliance, live=False)
         grace = timedelta(seconds=s.in_doubt_grace)
-        return doctor.examine(self._services.repository, grace, keyed=bool(s.webhook_public_key))
+        return doctor.examine(self._services.repository, grace, compliance, keyed=bool(s.webhook_public_key))
 
     @property
-    def suppressions(self) -> Suppressions:
-        """What must not be written to: add, remove, check, list."""
+    def suppressions(self) -> SuppressionLists:
+        """What must not be written to: add, remove, check, list, import, export, sync."""
         return self._services.suppressions
 
     @property

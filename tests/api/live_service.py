@@ -56,9 +56,10 @@ class MemoryCore:
         self.stored: set[str] = set()
         self.failure: Exception | None = None
         self.checks = [Ready("db", True), Ready("migrations", True)]
-        self.links: dict[str, dict[str, str]] = {"known-token": {}}
+        self.links = {"known-token"}
         self.unsubscribed: list[str] = []
-        self.described: list[str] = []
+        self.choices: list[str | None] = []
+        self.undone: list[str] = []
 
     def sign(self, body: bytes, timestamp: str = "1767625210") -> dict[str, str]:
         """The headers SendGrid would send with `body`."""
@@ -87,19 +88,22 @@ class MemoryCore:
             raise self.failure
         return self.checks
 
-    def unsubscribe(self, token: str) -> bool:
+    def unsubscribe(self, token: str, choice: str | None = None) -> bool:
         if self.failure:
             raise self.failure
         self.unsubscribed.append(token)
+        self.choices.append(choice)
         if token.startswith("forged"):
             raise errors.TokenError
         return token in self.links
 
-    def describe_unsubscribe(self, token: str) -> dict[str, str] | None:
-        self.described.append(token)
+    def undo_unsubscribe(self, token: str) -> bool:
+        if self.failure:
+            raise self.failure
+        self.undone.append(token)
         if token.startswith("forged"):
             raise errors.TokenError
-        return self.links.get(token)
+        return token in self.links
 
 
 @dataclass

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from orchestrator import errors
+from orchestrator.api import pages
 from tests.api.live_service import Service
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -65,23 +66,63 @@ def test_the_answer_does_not_tell_whether_a_token_is_known(service: Service, tok
     assert (asked_unknown.status, asked_unknown.body) == (asked.status, asked.body)
 
 
+@pytest.mark.parametrize("body", [b"choice=all", b"choice=sold", b"undo=yes"])
+def test_no_answer_of_our_page_tells_whether_a_token_is_known(service: Service, body: bytes):
+    answers = [service.request("POST", f"/u/{t}", body, FORM) for t in ("known-token", "never-made", "forged", "x" * 9)]
+
+    assert len({(answer.status, answer.body) for answer in answers}) == 1
+    assert answers[0].status == 200
+
+
 def test_a_token_longer_than_any_of_ours_never_reaches_the_core(service: Service):
     service.request("POST", f"/u/{'x' * 2049}")
+    service.request("POST", f"/u/{'x' * 2049}", b"undo=yes", FORM)
     service.request("GET", f"/u/{'x' * 2049}")
 
-    assert (service.core.unsubscribed, service.core.described) == ([], [])
+    assert (service.core.unsubscribed, service.core.undone) == ([], [])
 
 
-def test_the_page_says_who_writes_about_what_and_from_where(service: Service):
-    service.core.links["known-token"] = {
-        "company_name": "Acme <Realty> & Sons",
-        "property_address": "12 Oak St, Springfield",
-        "postal_address": "1 Main St\nSpringfield IL 62701",
-    }
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        pytest.param(b"choice=sold", FORM, id="urlencoded"),
+        pytest.param(b"a=1&choice=sold&choice=all", FORM, id="more than one"),
+        pytest.param(MULTIPART_BODY.replace(b"List-Unsubscribe", b"choice").replace(b"One-Click", b"sold"), MULTIPART,
+                     id="multipart"),
+        pytest.param(b"choice=sold", {}, id="no content type"),
+    ],
+)  # fmt: skip
+def test_what_was_chosen_on_the_page_reaches_the_core_and_can_be_undone(service: Service, body: bytes, headers: dict):
+    answer = service.request("POST", "/u/known-token", body, headers)
+
+    assert (answer.status, service.core.choices) == (200, ["sold"])
+    assert '<button type="submit" name="undo" value="yes">Undo</button>' in answer.text
+
+    undone = service.request("POST", "/u/known-token", b"undo=yes", FORM)
+    assert (undone.status, service.core.undone, service.core.choices) == (200, ["known-token"], ["sold"])
+
+
+@pytest.mark.parametrize("body", [ONE_CLICK, b"", b"choice", b"choise=sold", b"&" * 30 + b"choice=", BROKEN])
+def test_any_other_body_stops_everything(service: Service, body: bytes):
+    service.request("POST", "/u/known-token", body, FORM)
+
+    assert service.core.choices == [None]
+
+
+def test_the_page_says_who_writes_and_from_where_whatever_the_token():
+    sender = {"company_name": "Acme <Realty> & Sons", "postal_address": "1 Main St\nSpringfield IL 62701"}
+    text = bytes(pages.unsubscribe_question(sender).body).decode()
+
+    assert "You got an email from Acme &lt;Realty&gt; &amp; Sons about a property." in text
+    assert "<address>1 Main St<br>Springfield IL 62701</address>" in text
+
+
+def test_the_page_offers_four_choices_of_which_the_safest_is_taken(service: Service):
     text = service.request("GET", "/u/known-token").text
 
-    assert "You get email from Acme &lt;Realty&gt; &amp; Sons about 12 Oak St, Springfield." in text
-    assert "<address>1 Main St<br>Springfield IL 62701</address>" in text
+    assert re.findall(r'value="(\w+)"( checked)?>', text) == [
+        ("all", " checked"), ("property", ""), ("sold", ""), ("wrong_person", "")
+    ]  # fmt: skip
 
 
 def test_the_page_works_without_script_and_reads_well_aloud(service: Service):

@@ -61,7 +61,7 @@ CALLS: dict[str, Callable[[OutreachOrchestrator, str, Any], object]] = {
     "webhook time": lambda o, c, v: o.handle_webhook({"event": "processed", "campaign_id": c, "timestamp": v}),
     "webhook tenant": lambda o, c, v: o.handle_webhook({"event": "open", "campaign_id": c, "tenant_id": v}),
     "token": lambda o, _, v: o.unsubscribe(v),
-    "token of a page": lambda o, _, v: o.describe_unsubscribe(v),
+    "token to undo": lambda o, _, v: o.undo_unsubscribe(v),
     "relayed": lambda o, _, v: o.relay_events(None, v),
     "reply text": lambda o, c, v: o.record_reply(c, TENANT, v),
     "reply time": lambda o, c, v: o.record_reply(c, TENANT, "Yes", occurred_at=v),

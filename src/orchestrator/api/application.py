@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import metadata
 
 from fastapi import FastAPI
@@ -19,6 +19,7 @@ def create_app(
     base_url: str | None = None,
     unread: Callable[[str], object] = lambda _: None,
     inbox: InboundCore | None = None,
+    sender: Mapping[str, str | None] | None = None,
 ) -> FastAPI:
     """Return the HTTP service around `orchestrator`.
 
@@ -30,6 +31,7 @@ def create_app(
         base_url: Public address of the service, used for the ``type`` of problem documents; default: relative.
         unread: Told why, when a webhook's body could not be read.
         inbox: Takes in mail; None: no mail comes in here.
+        sender: ``company_name`` and ``postal_address`` of who writes, for the opt-out page.
     """
     version = metadata.version("outreach-orchestrator")
     app = FastAPI(
@@ -46,7 +48,7 @@ def create_app(
     app.include_router(webhooks.routes(orchestrator, metrics, unread))
     if inbox is not None:
         app.include_router(inbound.routes(inbox, metrics))
-    app.include_router(unsubscribe.routes(orchestrator))
+    app.include_router(unsubscribe.routes(orchestrator, sender or {}))
     app.include_router(health.routes(orchestrator, metrics))
     app.include_router(problems.routes())
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from mmap import mmap
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class Receipt(Protocol):
@@ -68,13 +68,16 @@ class Core(Protocol):
         """Return every check, also the failed ones. A detail is shown to anybody and must hold no secret."""
         ...
 
-    def unsubscribe(self, token: str) -> bool:
-        """Suppress the address the token stands for; return whether the token was known. May be called again."""
-        ...
+    def unsubscribe(self, token: str, choice: str | None = None) -> bool:
+        """Stop the mail the token stands for; return whether the token was known. May be called again.
 
-    def describe_unsubscribe(self, token: str) -> Mapping[str, Any] | None:
-        """Return what the opt-out page may show, changing nothing; None for an unknown token.
-
-        Keys, each optional: ``company_name``, ``property_address``, ``postal_address``.
+        Args:
+            token: As it stands in the path.
+            choice: What was chosen on our page; None: a one-click POST, which stops all mail to the address.
         """
         ...
+
+    def undo_unsubscribe(self, token: str) -> bool:
+        """Take back what was chosen on our page some minutes ago; return whether the token was known."""
+        ...
+

@@ -26,6 +26,7 @@ from orchestrator.cli.commands import (
     running,
     scheduling,
     setup,
+    suppressing,
 )
 from orchestrator.cli.failures import ExitCode
 
@@ -111,6 +112,7 @@ setup.register(app)
 deciding.register(app)
 replying.register(app)
 pausing.register(app)
+suppressing.register(app)
 attacking.register(app)
 looking.register(app)
 

@@ -64,6 +64,7 @@ EXIT_CODES: dict[type[BaseException], ExitCode] = {
     errors.AttemptNotFound: ExitCode.NOT_FOUND,
     errors.ReplyNotFound: ExitCode.NOT_FOUND,
     errors.InvalidState: ExitCode.CONFLICT,
+    errors.ProviderUnreachable: ExitCode.PROVIDER,
     errors.TemplateError: ExitCode.CHECKS_FAILED,
     errors.SendRejected: ExitCode.CONFLICT,
     errors.NotSent: ExitCode.PROVIDER,

@@ -82,6 +82,11 @@ def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[Outre
     return [OutreachEvent(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
 
+def of_types(tx: Transaction, key: tuple[str, str], types: Sequence[str]) -> list[OutreachEvent]:
+    """Return the events of one campaign, (tenant_id, campaign_id), that are of these types, in order."""
+    return [event for event in of_campaign(tx, *key) if event.event_type in types]
+
+
 def keep_unmatched(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     """Keep events that belong to no campaign, each once."""
     tx.bulk.insert_missing(unmatched, sorted(rows, key=lambda row: row["dedupe_key"]))

@@ -89,8 +89,8 @@ _HAVING = {
         SELECT tenant FROM json_array_elements_text(CAST(:tenants AS json)) AS tenant WHERE EXISTS (
             SELECT 1 FROM suppressions WHERE tenant_id = CAST(tenant AS uuid) AND kind IN ('property', 'domain'))"""),
     False: sa.text("""
-        SELECT value FROM json_each(:tenants) WHERE EXISTS (
-            SELECT 1 FROM suppressions WHERE tenant_id = value AND kind IN ('property', 'domain'))"""),
+        SELECT given.value FROM json_each(:tenants) AS given WHERE EXISTS (
+            SELECT 1 FROM suppressions WHERE tenant_id = given.value AND kind IN ('property', 'domain'))"""),
 }
 #: From so many mails on it is asked first whether their tenants have any such entries; most have none.
 _MANY = 200

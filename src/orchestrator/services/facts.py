@@ -75,6 +75,13 @@ class Report:
         return bool(self.suppression) or RULES[self.fact].soft_bounce
 
     @property
+    def tells(self) -> dict[str, str]:
+        """What the published event says beyond what all of them say."""
+        if self.fact is not Fact.UNSUBSCRIBED:
+            return {}
+        return {"scope": str(self.scope), "reason": str(self.suppression)}
+
+    @property
     def origin(self) -> str:
         """What is said of the origin of a suppression that this report brings about."""
         return suppressing.source_of(self.source or self.event_type, self.campaign_id)
@@ -110,7 +117,7 @@ def record(
         also: Other campaigns, to be locked with those of the reports, for `then`.
         then: Where a report was new, changes what follows from it for other campaigns; written with everything else.
     """
-    locked = _lock_addresses(tx, reports)
+    locked = lock_addresses(tx, reports)
     touched = [locked[position] for position in locked if reports[position].scope is Scope.ADDRESS]
     siblings = [key for tenant_id, names in by_tenant(touched) for key in campaigns.scheduled_to(tx, tenant_id, names)]
     created_since = {r.key for position, r in enumerate(reports) if r.judges_address and position not in locked}
@@ -183,7 +190,7 @@ def note_created(tx: Transaction, tenant_id: str, new: Sequence[tuple[Arrival, P
     statistics.count(tx, Counter((tenant_id, place.status) for _, place in new))
 
 
-def _lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key]:
+def lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key]:
     """Lock the addresses that `reports` may stop mail to; return {position of the report: (tenant, address key)}.
 
     What a mail met concerns the address it went to; a report that names no mail concerns the campaign's present owner.

@@ -29,8 +29,12 @@ AT_MOST_EVERY = timedelta(hours=1)
 _LAST = "maintained_at"
 
 
-def run(begin: Begin) -> Counter[str]:
+def run(begin: Begin, end_over: Callable[[], int] = lambda: 0) -> Counter[str]:
     """Delete what is too old, in small transactions; return how many rows of each table, under its name.
+
+    Args:
+        begin: Opens a write transaction.
+        end_over: Forgets suppressions whose time is over, and returns how many campaigns are due again for it.
 
     Safe at any time and in several processes at once; nothing is done when it was done within the last hour.
 
@@ -55,6 +59,7 @@ def run(begin: Begin) -> Counter[str]:
             deleted[name] += count
     with begin() as tx:
         deleted["workers"] = workers.forget(tx, tx.now() - KEEP_WORKERS)
+    deleted["unsuppressed"] = end_over()
     if deleted.total():
         log.info("old rows deleted", action="maintenance.pruned", **deleted)
     return +deleted

@@ -16,7 +16,7 @@ from orchestrator.domain.message import HELD_IN_DOUBT, MessageState, OutreachMes
 from orchestrator.repository.campaigns import LeanCampaign
 from orchestrator.repository.messages import LeanMessage
 from orchestrator.services import evidence
-from orchestrator.services.announcements import PUBLISHED, TOLD_APART, announcement
+from orchestrator.services.announcements import PUBLISHED, TOLD_APART, announcement, with_more
 from orchestrator.services.draft import Draft
 
 Key = tuple[str, str]
@@ -48,6 +48,8 @@ class Noted(Protocol):
     def by_provider(self) -> bool: ...
     @property
     def fills(self) -> Mapping[str, Any]: ...
+    @property
+    def tells(self) -> Mapping[str, str]: ...
 
 
 class Standings:
@@ -68,6 +70,8 @@ class Standings:
             key: [Draft(m, lifecycle.PER_ATTEMPT) for m in attempts.get(key, ())] for key in known
         }
         self._new: list[_Attempt] = []
+        #: What is published of an opt-out beyond that it happened, by campaign.
+        self._told: dict[Key, Mapping[str, str]] = {}
         #: (campaign, event type, data) of changes that are no provider's report.
         self.history: list[tuple[Key, str, dict[str, Any]]] = []
 
@@ -127,6 +131,8 @@ class Standings:
         campaign.stamp(lifecycle.note(campaign.stamps, report.fact, at, lifecycle.PER_CAMPAIGN))
         if report.fills:
             campaign.change(report.fills)
+        if report.tells:
+            self._told.setdefault(key, report.tells)
         if report.reason and rule.status in (OutreachStatus.FAILED, OutreachStatus.BOUNCED):
             campaign.change({"last_error": report.reason})
         return key
@@ -245,6 +251,8 @@ class Standings:
             for name in [name for name in PUBLISHED if name in changes and name not in TOLD_APART]:
                 if changes[name] is not None and getattr(before, name) is None:
                     event = announcement(before, PUBLISHED[name], changes[name], campaign["status"])
+                    if name == "unsubscribed_at":
+                        event = with_more(event, **self._told.get(key, {}))
                     by_tenant.setdefault(key[0], []).append(event)
         return by_tenant.items()
 

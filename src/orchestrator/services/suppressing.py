@@ -27,6 +27,11 @@ def entry(subject: Subject, reason: SuppressionReason, source: str, at: datetime
     return Entry(tenant_id=tenant_id, kind=kind, value=value, reason=reason, source=source, created_at=at)
 
 
+def lock(tx: Transaction, about: Iterable[Subject]) -> None:
+    """Lock the addresses among `about`."""
+    addresses.lock(tx, {(one.tenant_id, one.value) for one in about if one.kind is Kind.ADDRESS})
+
+
 def enter(tx: Transaction, entries: Sequence[Entry]) -> dict[Key, str]:
     """Put `entries` on the list, where they are not there yet; the addresses among them must be locked.
 

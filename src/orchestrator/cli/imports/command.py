@@ -48,7 +48,7 @@ def run(job: Job, output: Output) -> ExitCode:
     tenant = contracts.parse_id("--tenant", job.tenant)
     format_ = _format(job)
     mapping = rows.parse_mapping(job.mapping)
-    with _opened(job.source) as (stream, size), session.opened() as orchestrator, Tally(job.rejects) as tally:
+    with opened_source(job.source) as (stream, size), session.opened() as orchestrator, Tally(job.rejects) as tally:
         lines = Lines(stream)
         read = rows.read_csv(lines, mapping) if format_ == "csv" else rows.read_jsonl(lines)
         try:
@@ -130,8 +130,8 @@ def _format(job: Job) -> str:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[tuple[BinaryIO, int | None]]:
-    """Open the file, or standard input; gives the stream and its size where that is known."""
+def opened_source(source: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Open a file, or (``-``) standard input; gives the stream and its size where that is known."""
     if source == "-":
         yield sys.stdin.buffer, None
         return
