@@ -196,7 +196,7 @@ def _of_domain() -> sa.ColumnElement[bool]:
     """An entry of the suppression list is about the domain of a campaign's owner."""
     key = table.c.owner_address_key
     ending = sa.func.substr(key, sa.func.length(key) - sa.func.length(entries.c.value))
-    return sa.and_(entries.c.kind == "domain", ending == sa.func.concat("@", entries.c.value))
+    return sa.and_(entries.c.kind == "domain", ending == sa.literal("@") + entries.c.value)
 
 
 def page(
