@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import mails
 
-from orchestrator.rendering import Renderer, gate
+from orchestrator.rendering import HTML, TEXT, Renderer, gate
 from orchestrator.rendering.content import ReasonLine, variables
-from orchestrator.rendering.palette import Palette
 from tests.docs import pages
 from tests.rendering import evidence
 
@@ -40,13 +40,18 @@ def test_every_variable_is_in_the_docs_with_its_sample():
     assert documented == {name: _shown(value) for name, value in _offered().items()}
 
 
+def test_the_smallest_template_of_the_docs_passes(tmp_path: Path):
+    for name, language in ((HTML, "html"), (TEXT, "text")):
+        code = next(block.code for block in pages.blocks(evidence.PAGE, language) if "{{ greeting }}" in block.code)
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    assert gate.check(Renderer(tmp_path)).findings == []
+
+
 def _offered() -> dict[str, Any]:
     offered: dict[str, Any] = {}
     for name, value in variables(mails.FULL).items():
-        if name in ("address", "bar", "brand"):
+        if name in ("address", "bar", "brand", "color"):
             offered |= {f"{name}.{key}": each for key, each in value.items()}
-        elif name == "color":
-            offered |= {f"color.{key}": getattr(value, key) for key in Palette.__slots__}
         elif name == "reasons":
             offered["reasons"] = value
             offered |= {f"reason.{key}": getattr(value[0], key) for key in ReasonLine.__slots__}

@@ -97,6 +97,8 @@ BROKEN: list[tuple[str, str, str, str]] = [
     ("link-shortener", TEXT, "{{ greeting }}", "{{ greeting }} https://tinyurl.com/x"),
     ("copy-salutation", TEXT, "{{ greeting }}", "Dear Homeowner,"),
     ("copy-salutation", HTML, "{{ greeting }}", "Dear friend,"),
+    ("copy-salutation", HTML, "{{ greeting }}", "Hi {{ owner_name }},"),
+    ("copy-shouting", TEXT, LETTER, LETTER + " SAY YES OR NO TO US, AS WE ASK ALL OF YOU, DAY BY DAY." * 2),
     ("copy-admission", HTML, "Advertisement", "This is an advertisement"),
     ("copy-admission", TEXT, "{{ greeting }}", "{{ greeting }} We found your house."),
     ("copy-urgency", TEXT, LETTER, LETTER + " Act now."),
@@ -237,8 +239,7 @@ def test_two_places_are_two_findings(tmp_path: Path):
 
 def test_what_only_some_records_bring_to_light_is_told_with_how_many(tmp_path: Path):
     report = gate.check(_edited(tmp_path, TEXT, "{{ greeting }}", "Hello {{ owner_name }},"))
-    (finding,) = report.findings
-    assert finding.rule.id == "spacing"
+    (finding,) = [each for each in report.findings if each.rule.id == "spacing"]
     assert finding.line is not None
     assert 0 < finding.mails < report.mails
     assert "no name" in finding.mail

@@ -62,13 +62,15 @@ def _told(finding: gate.Finding, made: int) -> str:
 def _sum_up(report: gate.Report, where: str, output: Output) -> None:
     failed = sum(finding.rule.severity is gate.Severity.FAIL for finding in report.findings)
     warned = len(report.findings) - failed
-    made = f"{report.mails:,} mails made, the largest HTML part {report.largest / 1000:.1f} kB"
+    made = (
+        f" {report.mails:,} mails made, the largest HTML part {report.largest / 1000:.1f} kB." if report.mails else ""
+    )
     if failed:
-        output.say(f"[red]{failed} to correct, {warned} to consider[/] in {where}. {made if report.mails else ''}")
+        output.say(f"[red]{failed} to correct, {warned} to consider[/] in {where}.{made}")
     elif warned:
-        output.say(f"[yellow]{warned} to consider[/] in {where}. {made}.")
+        output.say(f"[yellow]{warned} to consider[/] in {where}.{made}")
     else:
-        output.say(f"[green]✓[/] {where}: nothing wrong. {made}.")
+        output.say(f"[green]✓[/] {where}: nothing wrong.{made}")
 
 
 def _own_domains(configured: settings.Settings) -> set[str]:

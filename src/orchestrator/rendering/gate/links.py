@@ -35,7 +35,7 @@ def flaws(mail: Mail, own_domains: frozenset[str]) -> Iterator[Flaw]:
             yield Flaw("link-count", part, f"there are {len(others)} besides the opt-out")
         for link in links:
             for rule, message in _wrong(link, mail, own_domains):
-                yield Flaw(rule, part, message, link, link, _line_of(mail, part, link))
+                yield Flaw(rule, part, message, link, link, mail.line_of_link(part, link))
     for anchor in mail.page.all("a"):
         yield from _disguise(anchor)
 
@@ -71,9 +71,3 @@ def _parts_of(link: str) -> tuple[str, str]:
         return parts.scheme.lower(), (parts.hostname or "").lower()
     except ValueError:
         return "", ""
-
-
-def _line_of(mail: Mail, part: Part, link: str) -> int:
-    if part is Part.HTML:
-        return next((a.line for a in mail.page.all("a") if a.attributes.get("href", "").strip() == link), 0)
-    return mail.line_of(part, link)

@@ -71,6 +71,13 @@ class Mail:
         lines = self.page.shown if part is Part.HTML else enumerate(self.rendered.text.split("\n"), 1)
         return next((number for number, line in lines if words in line), 0)
 
+    def line_of_link(self, part: Part, link: str) -> int:
+        """Return the line of a part that leads to `link`; 0 when none does."""
+        if part is Part.TEXT:
+            return self.line_of(part, link)
+        anchors = self.page.all("a")
+        return next((a.line for a in anchors if a.attributes.get("href", "").strip() == link), 0)
+
     @property
     def configured(self) -> tuple[str, ...]:
         """The addresses that were given and not written into a template."""

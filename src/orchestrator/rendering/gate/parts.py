@@ -54,13 +54,11 @@ def _alike(mail: Mail) -> Iterator[Flaw]:
             some = ", ".join(f'"{word}"' for word in sorted(lacking, key=len, reverse=True)[:5])
             message = f"it lacks {len(lacking)} of the {len(words)} words of the {part} part, such as {some}"
             yield Flaw("parts-differ", _OTHER[part], message, part)
+        told_elsewhere = ("", mail.content.memo_url, mail.content.unsubscribe_url)
         for link in mail.links[part]:
-            if link not in mail.links[_OTHER[part]] and not _is_local(link):
-                yield Flaw("links-differ", part, f"'{link[:80]}' is not in the {_OTHER[part]} part", "", link)
-
-
-def _is_local(link: str) -> bool:
-    return link.startswith("#") or not link
+            if link not in (*mail.links[_OTHER[part]], *told_elsewhere) and not link.startswith("#"):
+                message = f"'{link[:80]}' is not in the {_OTHER[part]} part"
+                yield Flaw("links-differ", part, message, link, link, mail.line_of_link(part, link))
 
 
 def _leftovers(mail: Mail) -> Iterator[Flaw]:

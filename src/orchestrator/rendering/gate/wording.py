@@ -42,8 +42,8 @@ _FAIRNESS = re.compile(
     r"|before (?:values|prices) (?:drop|fall)|good families|no children|christian|(?:exclusive|safe) neighbou?rhood)\b",
     re.IGNORECASE,
 )
-_SHOUTED = re.compile(r"\b[A-Z]{4,}\b(?:\W+[A-Z]{2,}\b)*")
-_TOO_MANY = "one letter in five"
+_SHOUTED = re.compile(r"\b(?:[A-Z]{4,}\b|[A-Z]{2,}\b[ ,]+[A-Z]{2,}\b[ ,]+[A-Z]{2,}\b)(?:\W+[A-Z]{2,}\b)*")
+_TOO_MANY = "more than one letter in five is a capital"
 _LETTERS = re.compile(r"[^\W\d_]")
 _COPY = (
     ("copy-salutation", _SALUTATION, "is no greeting: write {{ greeting }}"),
@@ -62,8 +62,11 @@ def flaws(mail: Mail) -> Iterator[Flaw]:
         for rule, pattern, hint in _COPY:
             for found in {match[0] for match in pattern.finditer(said)}:
                 yield Flaw(rule, part, f"'{found}' {hint}", found.lower(), found, mail.line_of(part, found))
+        yield from _record_name(mail, part)
         for found in _shouted(said):
             yield Flaw("copy-shouting", part, f"'{found}' is shouted", found, found, mail.line_of(part, found))
+        if _is_mostly_capitals(said):
+            yield Flaw("copy-shouting", part, _TOO_MANY)
         if said.count("!") > 1:
             yield Flaw(
                 "copy-exclamation", part, f"there are {said.count('!')} of '!'", "", "!", mail.line_of(part, "!")
@@ -85,18 +88,31 @@ def subject_flaws(mail: Mail) -> Iterator[Flaw]:
         yield Flaw("subject-urgency", Part.SUBJECT, f"'{found[0]}' is urgency")
     for words in _shouted(own):
         yield Flaw("subject-shouting", Part.SUBJECT, f"'{words}' is shouted", words)
+    if _is_mostly_capitals(own):
+        yield Flaw("subject-shouting", Part.SUBJECT, _TOO_MANY)
     if "$" in own:
         yield Flaw("subject-money", Part.SUBJECT, "it has a '$'")
     if own.count("!") > 1:
         yield Flaw("subject-exclamation", Part.SUBJECT, f"there are {own.count('!')} of '!'")
 
 
-def _shouted(said: str) -> Iterator[str]:
-    yield from {match[0] for match in _SHOUTED.finditer(said)}
+def _record_name(mail: Mail, part: Part) -> Iterator[Flaw]:
+    """``Hello SAMPLE, JANE A,``: a name as a public record has it is no way to greet."""
+    name = mail.variables["owner_name"]
+    if not name or name in mail.variables["greeting"]:
+        return
+    if found := re.search(rf"\b(?:hi|hello|dear)\s+{re.escape(name)}", mail.shown[part], re.IGNORECASE):
+        message = f"'{found[0]}' greets with the name of a record: write {{{{ greeting }}}}"
+        yield Flaw("copy-salutation", part, message, "record", "owner_name", mail.line_of(part, found[0]))
+
+
+def _shouted(said: str) -> set[str]:
+    return {match[0] for match in _SHOUTED.finditer(said)}
+
+
+def _is_mostly_capitals(said: str) -> bool:
     letters = _LETTERS.findall(said)
-    capitals = sum(letter.isupper() for letter in letters)
-    if len(letters) >= 10 and capitals > _CAPITALS * len(letters):
-        yield _TOO_MANY
+    return len(letters) >= 10 and sum(letter.isupper() for letter in letters) > _CAPITALS * len(letters)
 
 
 def _length(mail: Mail) -> Iterator[Flaw]:
