@@ -25,7 +25,7 @@ _RUN_AXE = """() => axe.run(document, {
   rules: Object.fromEntries(['region', 'landmark-one-main', 'page-has-heading-one'].map(r => [r, { enabled: false }])),
 }).then(found => found.violations.map(v => [v.id, v.impact, v.nodes.map(n => n.html.slice(0, 120))]))"""
 
-_SPILLING = """() => [...document.querySelectorAll('p, h1, h2, a, td')]
+SPILLING = """() => [...document.querySelectorAll('p, h1, h2, a, td')]
   .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
   .map(e => `${e.tagName} ${e.textContent.trim().slice(0, 40)}`)"""
 
@@ -50,7 +50,7 @@ class Viewer:
                 self._page.set_viewport_size({"width": width, "height": 900})
                 wide = self._page.evaluate("document.documentElement.scrollWidth")
                 found += [f"{scheme} {width}: the page is {wide} px wide"] if wide > width else []
-                found += [f"{scheme} {width}: {element}" for element in self._page.evaluate(_SPILLING)]
+                found += [f"{scheme} {width}: {element}" for element in self._page.evaluate(SPILLING)]
         return found
 
     def axe(self, scheme: Literal["light", "dark"], width: int) -> list[tuple[str, str, list[str]]]:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from orchestrator.rendering import Branding, MailContent, Renderer
+from tests.rendering.looks import SPILLING
 
 SAMPLES = {"full": mails.FULL, "bare": mails.BARE, "long": mails.LONG}
 
@@ -39,10 +40,6 @@ WEAK_TEXTS = r"""() => {
   if (seen < 8) weak.push(`only ${seen} texts seen`);
   return weak;
 }"""
-
-SPILLING = """() => [...document.querySelectorAll('p, h1, h2, a, td')]
-  .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
-  .map(e => `${e.tagName} ${e.textContent.trim().slice(0, 40)}`)"""
 
 
 def _show(browser: Browser, html: str, *, width: int, scheme: str = "light") -> Page:
