@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -61,10 +60,9 @@ class Operations:
         Never raises for what it finds. It counts all campaigns once, which takes a moment where there are millions.
         """
         s, compliance = self._services.settings, self._services.compliance
-        if s.sendgrid_api_key is None:  # nothing can be sent yet, so nothing is in the way
-            compliance = replace(compliance, live=False)
         grace = timedelta(seconds=s.in_doubt_grace)
-        return doctor.examine(self._services.repository, grace, compliance, keyed=bool(s.webhook_public_key))
+        deaf = bool(s.inbound_host) and not (s.inbound_public_key or s.inbound_secret)
+        return doctor.examine(self._services.repository, grace, compliance, keyed=bool(s.webhook_public_key), deaf=deaf)
 
     @property
     def suppressions(self) -> SuppressionLists:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from orchestrator import errors
+from orchestrator.contracts import fields
 from orchestrator.contracts.options import parse_label
 from orchestrator.domain import consent, greeting
 from orchestrator.domain.owners import NameFormat
@@ -39,7 +40,8 @@ def parse_recipient(item: Mapping[str, Any], country: Any = None, name_format: A
     if not _is_empty(name_format) and greeting.name_format(name_format) is None:
         raise errors.ValidationError(
             "property_record.owner.name_format",
-            f"must be {NameFormat.LAST_FIRST} (SMITH JOHN) or {NameFormat.FIRST_LAST} (JOHN SMITH)",
+            f"must be {NameFormat.LAST_FIRST} (SMITH JOHN) or {NameFormat.FIRST_LAST} (JOHN SMITH),"
+            f" got {fields.shown(name_format)}",
         )
     given = _parse_country("country", item.get("country"))
     return Recipient(
@@ -53,12 +55,10 @@ def parse_recipient(item: Mapping[str, Any], country: Any = None, name_format: A
 def _parse_country(field: str, value: Any) -> str | None:
     if _is_empty(value):
         return None
-    if not isinstance(value, str):
-        raise errors.ValidationError(field, "must be a two-letter country code, such as US, CA or GB")
     try:
-        return consent.country(value)
+        return consent.country(value if isinstance(value, str) else "")
     except ValueError as error:
-        raise errors.ValidationError(field, str(error)) from None
+        raise errors.ValidationError(field, f"{error}, got {fields.shown(value)}") from None
 
 
 def _parse_basis(value: Any) -> str | None:
@@ -67,7 +67,7 @@ def _parse_basis(value: Any) -> str | None:
     try:
         return str(consent.basis(value if isinstance(value, str) else ""))
     except ValueError as error:
-        raise errors.ValidationError("consent_basis", str(error)) from None
+        raise errors.ValidationError("consent_basis", f"{error}, got {fields.shown(value)}") from None
 
 
 def _is_empty(value: Any) -> bool:

@@ -29,7 +29,7 @@ def is_live(url: str, api_key: str | None) -> bool:
 
     Args:
         url: Address of SendGrid's API, or of whatever stands in its place.
-        api_key: The key; None: nothing can be sent, which counts as live for whoever looks ahead.
+        api_key: The key; None: whatever is there takes mail without one.
     """
     key = (api_key or "").strip()
     if key.startswith(SANDBOX_KEYS):

@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from orchestrator import errors
-from orchestrator.repository import OutreachRepository, Transaction, accounts, diagnosis, endpoint, schema
+from orchestrator.repository import OutreachRepository, Transaction, accounts, diagnosis, endpoint, replies, schema
 from orchestrator.repository.diagnosis import Doubt
+from orchestrator.repository.queues import MOST
 from orchestrator.services import fingerprint
+from orchestrator.services.compliance import Compliance
 from orchestrator.services.endpoint import GAP
 
 Read = Callable[[], AbstractContextManager[Transaction]]
@@ -64,19 +66,24 @@ class Diagnosis:
         return max((finding.level for finding in self.findings), key=list(Level).index)
 
 
-def examine(repository: OutreachRepository, grace: timedelta, *, keyed: bool) -> Diagnosis:
+def examine(
+    repository: OutreachRepository, grace: timedelta, compliance: Compliance, *, keyed: bool, deaf: bool = False
+) -> Diagnosis:
     """Look everything over; never raises for what it finds.
 
     Args:
         repository: What is looked over.
         grace: How long an attempt is in doubt before anything is decided about it.
+        compliance: Who it sends as.
         keyed: Whether a webhook verification key is configured.
+        deaf: Whether mails ask for replies that nothing here is configured to take.
     """
     try:
         database = Finding("database", Level.OK, repository.server_version())
         current = Finding("schema", Level.OK, f"revision {schema.HEAD}")
         with repository.reading() as tx:
-            return _diagnose(tx, (database, current), grace, keyed)
+            found = (database, current, _compliance(compliance), _replies(tx, deaf))
+            return _diagnose(tx, found, grace, keyed)
     except errors.SchemaOutOfDate as error:
         return Diagnosis((Finding("schema", Level.FAILED, str(error), error.fix),))
     except errors.OrchestratorError as error:
@@ -98,6 +105,31 @@ def _diagnose(tx: Transaction, known: tuple[Finding, ...], grace: timedelta, key
     ]
     listed = tuple(diagnosis.doubts(tx, LISTED)) if waiting or held else ()
     return Diagnosis(tuple(findings), listed, waiting, held, duplicates)
+
+
+def _compliance(compliance: Compliance) -> Finding:
+    lacks = compliance.lacks()
+    if not lacks:
+        return Finding("compliance", Level.OK, "nothing is missing that the law wants of the sender")
+    what, fix = "; ".join(lack.what for lack in lacks), " ".join(lack.fix for lack in lacks)
+    if compliance.live:
+        return Finding("compliance", Level.PERSON, f"nothing is sent by itself: {what}", fix)
+    return Finding("compliance", Level.NOTE, f"nothing is sent for real now; before that: {what}", fix)
+
+
+def _replies(tx: Transaction, deaf: bool) -> Finding:
+    if deaf:
+        detail = "mails ask for replies to OUTREACH_INBOUND_HOST, and every mail that comes in is refused"
+        return Finding("replies", Level.PERSON, detail, errors.InboundNotConfigured.fix)
+    waiting, unmatched = replies.count_waiting(tx, MOST), replies.count_unmatched(tx, MOST)
+    if not waiting and not unmatched:
+        return Finding("replies", Level.OK, "none waits for a person")
+    detail = f"{_most(waiting)} wait for a person, {_most(unmatched)} belong to no campaign"
+    return Finding("replies", Level.NOTE, detail, "outreach reply list --waiting; outreach reply list --unmatched")
+
+
+def _most(n: int) -> str:
+    return f"{n} or more" if n == MOST else str(n)
 
 
 def _copy(tx: Transaction) -> Iterator[Finding]:
