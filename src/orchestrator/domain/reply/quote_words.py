@@ -6,8 +6,9 @@ import re
 
 #: "wrote", as it closes an attribution.
 WROTE = (
-    "wrote", "writes", "schrieb", "schrieb am", "a ecrit", "escribio", "escreveu", "ha scritto", "scrisse", "schreef",
-    "skrev", "kirjoitti", "napisal(a)", "napisal", "napisala", "pisze", "napsal", "napsal(a)", "irta", "a scris",
+    "wrote", "writes", "schrieb", "schrieb am", "folgendes geschrieben", "a ecrit", "escribio", "escreveu",
+    "ha scritto", "scrisse", "schreef", "het volgende geschreven", "skrev", "kirjoitti", "napisal(a)", "napisal",
+    "napisala", "pisze", "napsal", "napsal(a)", "irta", "a scris",
     "sunu yazdi", "yazdi", "写道", "寫道", "のメール", "님이 작성", "пишет", "написал", "написал(а)",
 )  # fmt: skip
 _WROTE = "|".join(re.escape(word) for word in sorted(WROTE, key=len, reverse=True))
