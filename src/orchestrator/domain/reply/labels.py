@@ -17,7 +17,7 @@ from orchestrator.domain.reply import phrases, phrases_elsewhere, phrases_opt_ou
 from orchestrator.domain.reply.folding import fold
 from orchestrator.domain.reply.mail import Classified, ReplyLabel
 
-MAX_TEXT = 50_000  #: characters that are looked at
+MAX_TEXT = 20_000  #: characters that are looked at
 MAX_WORDS = 20  #: places that are named
 SHORT_LINE = 45  #: characters; a shorter line was ended by its writer, a longer one perhaps by a program
 

@@ -67,12 +67,12 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     (_SOLD, "sold",
         r"\b(?:i|we|ive|weve|have|has|had|was|were|been|is|are|its|already|just|recently|got|now|he|she|they|parents"
         r"|that|(?<!get )(?<!have )(?<!getting )(?<!see )(?<!want )(?<!need )it)(?: (?:have|has|had|was|were|been|is"
-        r"|already|just|recently|since|got|now|both|actually|finally|then|all|long|ago|,))* sold\b(?! (?:by|near"
+        r"|already|just|recently|since|got|now|both|actually|finally|then|all|long|ago|,)){0,6} sold\b(?! (?:by|near"
         rf"|nearby|comps|for (?:more|less)|on the idea|me|as))|\b(?:my|our|the|this|that|his|her) {_OWNED} (?:already "
         r"|just |recently )?sold (?:in|last|to|for|two|years|a|on|months|this|three|and|already|back)\b"),
     (_SOLD, "sold_sentence",
-        rf"{_BEGIN}(?:sorry |but |already |property |house |home |, )*sold(?: (?:it|that|this|the|last|in|years|a|two"
-        r"|already|out|my|our|ours|mine))?\b"),
+        rf"{_BEGIN}(?:sorry |but |already |property |house |home |, ){{0,6}}sold(?: (?:it|that|this|the|last|in|years"
+        r"|a|two|already|out|my|our|ours|mine))?\b"),
     (_SOLD, "no_longer_own",
         r"\b(?:no longer|not|dont|do not|doesnt|havent|have not|hasnt|isnt|arent|am not|ceased to"
         r"|stopped)(?: \w+){0,2}? ?(?:own|owned|owning|mine|ours|the owners?|belong\w*|my \w+|our \w+|his|hers"
@@ -83,7 +83,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
         r"\b(?:is |its |already |now |currently |went )?under (?:\w+ )?contract\b(?! with (?:a )?(?:realtor|agent"
         r"|broker))|\bin escrow\b|\baccepted (?:an|another|a \w+|the) offer\b|\bsale (?:is )?pending\b"
         r"|\bpending sale\b|\b(?:is|are|were|we|im|am|be) closing (?:on|this|next|in|soon|with)\b|\b(?:it|house"
-        r"|property|deal|sale|we|just|already) (?:just |already |has |have )*closed (?:last|on|in|already|this"
+        r"|property|deal|sale|we|just|already) (?:just |already |has |have ){0,6}closed (?:last|on|in|already|this"
         r"|yesterday|a|two|three)\b|\b(?:another|a different) buyer\b|\bhave a buyer\b"),
     (_SOLD, "new_owner",
         r"\b(?:to|contact|ask|call|e ?mail|write|try|find|are|is) (?:the|a) new (?:home)?owners?\b"
@@ -123,7 +123,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
         r"|my) (?:kids|children|son|daughter|family)\b"),
     (_NO, "pass",
         r"\b(?:ill|well|have to|gonna|will|must|to|gotta|hard|i|we) (?:have to |just |respectfully "
-        r"|politely )*(?:pass|decline)\b(?=(?: (?:on (?:this|that|it|selling|the offer|your offer)|at|for now"
+        r"|politely ){0,6}(?:pass|decline)\b(?=(?: (?:on (?:this|that|it|selling|the offer|your offer)|at|for now"
         r"|this time|thanks|thank|but|though|again|your|the offer|the opportunity)\b)| [.,])"
         rf"|{_BEGIN}(?:hard )?pass{_END}"),
     (_NO, "no",
@@ -141,7 +141,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     (_YES, "interested",
         r"(?<!not )(?<!never )(?<!isnt )(?<!no )(?<!arent )\b(?:im|i am|we are|were|id be|wed be|would be|very"
         r"|definitely|yes|might be|may be|could be|possibly|potentially|quite|somewhat|still|am|extremely|certainly"
-        rf"|always|indeed|be) interested\b|{_BEGIN}(?:yes |yes , |ok |sure |, )*interested{_END}"
+        rf"|always|indeed|be) interested\b|{_BEGIN}(?:(?:yes|ok|sure|,) ){{0,6}}interested{_END}"
         r"|\bnot (?:not interested|uninterested)\b"),
     (_YES, "call_me",
         rf"{_NOT_NEGATED}(?<!to )(?<!stop )(?<!again )\b(?:call|phone|ring|text) (?:me|us|my (?:cell|wife|husband"
@@ -199,7 +199,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     # A question, and no more.
     (_ASKS, "question_mark", r"(?<=[.?,] )(?:\w+ ){0,30}?\w*(?= \?)|(?<= )\?"),
     (_ASKS, "asks",
-        r"(?<=[.?] )(?:(?:hi|hello|and|so|but|also|sorry|ok|well|btw) (?:, )?)*(?!what a |when (?:i|we|you) "
+        r"(?<=[.?] )(?:(?:hi|hello|and|so|but|also|sorry|ok|well|btw) (?:, )?){0,6}(?!what a |when (?:i|we|you) "
         r"|how (?:nice|funny|sweet|kind) )(?:who|what|whats|whos|where|when|why|how|hows|which|whose|can you"
         r"|could you|would you|are you|is this|is it|is that|do you|did you|does|have you|will you"
         r"|may i ask)\b(?: \w+){1,20}"),

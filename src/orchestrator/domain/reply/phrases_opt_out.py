@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.domain.reply.mail import ReplyLabel
 
-_POLITE = r"(?:(?:please|pls|plz|kindly|just|ok|okay|hi|hello|thanks|thank you|yes|so|and|also|sir|immediately|now) )*"
+_POLITE = r"(?:(?:please|pls|plz|kindly|just|ok|okay|hi|hello|thanks|thank you|yes|so|and|also|sir|now) ){0,6}"
 _BEGIN = r"(?<=[.,?] )"
 _MAIL = (
     r"(?:e ?mails?|mails?|mailings?|messages?|letters?|junk|stuff|crap|spam|garbage|contact|correspondence"
@@ -28,7 +28,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     (_OUT, "command",
         rf"{_BEGIN}{_POLITE}(?:stop(?: (?:it|this|these|now|all))?|unsubscribe|unsub|remove|opt ?out|take me off"
         r"|go away|get lost|no more|enough)(?=(?: (?:please|pls|plz|now|thanks|thank you|thx|immediately|asap|already"
-        r"|all|it|this|me|us))* [.,?])"),
+        r"|all|it|this|me|us)){0,6} [.,?])"),
     # The whole reply is one.
     (_OUT, "only_word", r"^\. (?:end|quit|cancel|delete|block|arret|stopp|halt)(?: please| thanks)? \.$"),
     (_OUT, "unsubscribe", r"\bunsubscribed?\b|\bunsub\b|\bunsubscribing (?:me|us)\b|\bunsubscribe\w*"),
@@ -47,27 +47,28 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     (_OUT, "get_me_off", r"\b(?:take|get|want|keep|have) (?:me|us|him|her|this \w+|my \w+|our \w+|this|that) off\b"),
     (_OUT, "asked_to_be_removed",
         r"\b(?:i|we|ive|weve|id|she|he)(?: \w+){0,3}? (?:ask\w*|want\w*|wish|like|love|need|request\w*|demand\w*"
-        r"|prefer)(?: (?:you|twice|again|before|already|nicely|politely|several times|last \w+))* (?:to be|to get"
+        r"|prefer)(?: (?:you|twice|again|before|already|nicely|politely|several times|last \w+)){0,6} (?:to be|to get"
         r"|being|be) (?:removed|deleted|taken off|left alone|excluded)\b"),
     (_OUT, "stop_writing",
         rf"{_NOT_NEGATED}\b(?:stop|quit|cease|discontinue|refrain from|desist from)(?: (?:with|all|any|the|these|those"
-        rf"|your|ur|this|that|further|future|stupid|fucking|damn|constant|please|from|of))* (?:{_WRITING}|{_POST})\b"),
+        rf"|your|ur|this|that|further|future|stupid|fucking|damn|constant|please|from|of)){{0,6}}"
+        rf" (?:{_WRITING}|{_POST})\b"),
     (_OUT, "please_stop",
         r"\b(?:please|pls|plz|just|you|to|must|and|or|now) stop(?= [.,?]| (?:it|this|that|now|thank|thanks|please)\b)"),
     (_OUT, "do_not_write",
         r"(?<!\bi )(?<!\bwe )(?<!\bthey )(?<!\bhe )(?<!\bshe )(?<!\bpeople )\b(?:do not|dont|donot|never|no longer"
         r"|shall not|must not|may not|cannot|should not|shouldnt|wont you|better not)(?: (?:ever|again|please|you|to"
-        r"|want you to|try to|even|dare|keep|need to))* (?:e ?mail|contact|write|message|solicit|bother|spam"
+        r"|want you to|try to|even|dare|keep|need to)){0,6} (?:e ?mail|contact|write|message|solicit|bother|spam"
         r"|reach out|pester|harass)(?:ing|ed)?\b(?! (?:is|was|yet|works?|down|up about the|address))"),
     (_OUT, "do_not_send",
-        r"\b(?:do not|dont|donot|never)(?: (?:ever|again|please|you|to|even|dare|keep))* (?:send|mail|call|text"
+        r"\b(?:do not|dont|donot|never)(?: (?:ever|again|please|you|to|even|dare|keep)){0,6} (?:send|mail|call|text"
         r"|phone)(?:ing)? (?:(?:me|us|my|our|here|any|this|these|another|more|of|the|other|such|further|anymore|to"
-        rf"|mother|wife|husband|family|address) )*?(?:{_POST}|any ?more|more|again|anything|this|these|ever)\b"),
+        rf"|mother|wife|husband|family|address) ){{0,6}}?(?:{_POST}|any ?more|more|again|anything|this|these|ever)\b"),
     (_OUT, "want_no_mail",
         r"\b(?:do not|dont|no longer|never|not|rather not|prefer not|didnt)(?: \w+)? (?:wish|want|care|like|need"
         r"|desire|appreciate|wanting|looking|interested|welcome)(?:ed)?(?: (?:to|in|be|get|getting|keep|receive"
         r"|receiving|see|seeing|have|any|more|your|ur|these|this|such|further|the|of|from|you|being|another"
-        rf"|unsolicited|ever|other))* (?:{_POST}|contacted|e ?mailed|solicited"
+        rf"|unsolicited|ever|other)){{0,6}} (?:{_POST}|contacted|e ?mailed|solicited"
         r"|bothered)\b(?! (?:info|details|number))"),
     (_OUT, "hear_no_more",
         r"\b(?:rather not|prefer not to|never want to|(?:dont|do not|no longer)(?: ever)? (?:want|care|need|wish|like"
@@ -105,7 +106,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
         r"|message|commercial)"),
     (_OUT, "enough",
         rf"\b(?:enough|sick|tired|fed up|had it|done)(?: \w+){{0,2}} (?:with|of)(?: (?:the|these|your|all|this|those"
-        rf"|ur|getting|receiving))* (?:{_POST}|you|hearing from)\b|\bno more of (?:this|these|that)\b"),
+        rf"|ur|getting|receiving)){{0,6}} (?:{_POST}|you|hearing from)\b|\bno more of (?:this|these|that)\b"),
     (_OUT, "still_getting",
         r"\b(?:still|keep|keeps) (?:getting|receiving|get|sending|e ?mailing) (?:(?:me|us) )?(?:these|them|your"
         r"|e ?mails?|messages)\b"),
@@ -116,7 +117,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     (_LEGAL, "lawyer",
         r"\b(?:hear\w*|contacted|letter|call|papers|word) from (?:my|our|an|a) (?:\w+ )?(?:lawyers?|attorneys?"
         r"|solicitor|counsel)\b|\b(?:lawyer|attorney|solicitor|counsel)s? (?:has |have |is |will |was |been |be "
-        r"|being |now )+(?:notified|informed|contacting you|suing)\b"),
+        r"|being |now ){1,6}(?:notified|informed|contacting you|suing)\b"),
     (_LEGAL, "to_my_lawyer",
         r"\b(?:forward\w*|sent|send\w*|gave|giv\w+|turn\w*|notif\w+|consult\w*|hir\w+|involv\w+|retain\w*|pass\w*"
         r"|hand\w*)(?: \w+){0,4} (?:lawyers?|attorneys?|solicitor|counsel|legal (?:team"

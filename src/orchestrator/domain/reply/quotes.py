@@ -137,4 +137,4 @@ def _tidied(lines: list[str]) -> str:
         line = line.rstrip()
         if line or (kept and kept[-1]):
             kept.append(line)
-    return "\n".join(kept).strip("\n")
+    return "\n".join(kept).strip()

@@ -15,7 +15,8 @@ MAX_REPORT = 20_000  #: characters of a report that are kept
 
 _REPORTS = frozenset({"message/delivery-status", "message/disposition-notification", "message/feedback-report"})
 _MAILS = frozenset({"message/rfc822", "message/global"})
-_HEADERS_OF_MAILS = frozenset({"text/rfc822-headers", "message/rfc822-headers"})
+#: Parts that no person opens.
+_FOR_PROGRAMS = _REPORTS | {"text/rfc822-headers", "message/rfc822-headers"}
 #: Multiparts of which one part is the message and the others say something about it.
 _FIRST_PART_ONLY = frozenset({"multipart/report", "multipart/signed", "multipart/related", "multipart/appledouble"})
 _QUOTE_MARKS = re.compile(r">*")
@@ -27,10 +28,12 @@ def text_of(part: Part) -> str:
         return ""
     if not part.type.startswith("multipart/"):
         return _text_of_leaf(part)
+    if not part.parts:  # its boundary is missing, or never comes
+        return plain(part.text(), None)
     found = [(child.type, text_of(child)) for child in _shown(part)]
     if part.type == "multipart/alternative":
-        plain = (found_text for kind, found_text in found if kind == "text/plain")
-        return next((each for each in chain(plain, (each for _, each in found)) if each.strip()), "")
+        preferred = (each for kind, each in found if kind == "text/plain")
+        return next((each for each in chain(preferred, (each for _, each in found)) if each.strip()), "")
     return "\n".join(each for _, each in found if each.strip())
 
 
@@ -57,15 +60,30 @@ def attachment_of(part: Part) -> Attachment | None:
     """Return what is told of a part that is a file; None when it is text of the mail, or only holds other parts."""
     name = headers.file_name(part.content)
     is_text = part.type in ("text/plain", "text/html") and part.disposition != "attachment" and not name
-    if is_text or part.type.startswith("multipart/") or part.type in _REPORTS | _HEADERS_OF_MAILS:
+    return None if is_text or part.type.startswith("multipart/") else file_of(part)
+
+
+def file_of(part: Part, *, name: str | None = None, kind: str | None = None) -> Attachment | None:
+    """Return what is told of a part that is a file; None when it is meant for programs.
+
+    Args:
+        part: The part.
+        name: What it is called where the part itself does not say.
+        kind: Its media type where the part itself does not say.
+    """
+    if part.type in _FOR_PROGRAMS:
         return None
-    kind = headers.cleaned_name(part.type) or "application/octet-stream"
-    return Attachment(name=name or "unnamed", type=kind, size=part.size())
+    own = part.type if "content-type" in part.content else kind
+    return Attachment(
+        name=headers.file_name(part.content) or headers.cleaned_name(name or "") or "unnamed",
+        type=headers.cleaned_name(own or "") or "application/octet-stream",
+        size=part.size(),
+    )
 
 
 def report_of(part: Part) -> ReportPart | None:
     """Return the part of a report that is meant for programs; None when this is none."""
-    if part.type in _REPORTS | _HEADERS_OF_MAILS:
+    if part.type in _FOR_PROGRAMS:
         return ReportPart(part.type, text.several_lines(part.text()[:MAX_REPORT]))
     if part.type in _MAILS:
         return ReportPart(part.type, text.several_lines(embedded(part).raw_headers[:MAX_REPORT]))

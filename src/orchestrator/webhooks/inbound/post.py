@@ -120,16 +120,15 @@ def _taken_apart(form: _Form) -> InboundMail:
         form,
         (block, fields),
         plain if plain.strip() else body.from_html(form.text("html")),
-        [_file(part, told.get(name)) for name, part in form.files.items()],
+        [found for name, part in form.files.items() if (found := _file(part, told.get(name)))],
         [found for part in form.files.values() if (found := body.report_of(part))],
     )
 
 
-def _file(part: Part, told: Any) -> Attachment:
-    told = told if isinstance(told, dict) else {}
-    name = headers.file_name(part.content) or headers.cleaned_name(str(told.get("filename") or ""))
-    kind = str((part.content.get("content-type") and part.type) or told.get("type") or "application/octet-stream")
-    return Attachment(name=name or "unnamed", type=headers.cleaned_name(kind) or "unknown", size=part.end - part.start)
+def _file(part: Part, told: Any) -> Attachment | None:
+    """What a file of the form is; `told` is its entry in the field `attachment-info`."""
+    known = {key: value for key, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
+    return body.file_of(part, name=known.get("filename") or known.get("name"), kind=known.get("type"))
 
 
 def _mail(
