@@ -156,3 +156,15 @@ def test_a_token_of_another_tenant_or_of_nobody_changes_nothing(team: OutreachOr
         assert not team.undo_unsubscribe(one)
     assert status(team, campaign) == "sent"
     assert team.operations.suppressions.list_(TENANT) == team.operations.suppressions.list_(OTHER_TENANT) == ()
+
+
+def test_without_a_public_address_opting_out_is_by_mail_and_that_is_said_once(
+    repository: OutreachRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    with facade(repository, address_gap=0) as (orchestrator, transport):
+        for n in range(3):
+            orchestrator.create_campaign(TENANT, property_record(f"owner{n}@owners.test"), SCORE, MEMO_URL)
+        orchestrator.send_due()
+        assert [set(mail.headers) & {"List-Unsubscribe-Post"} for mail in transport.sent] == [set()] * 3
+        assert all(mail.headers["List-Unsubscribe"].startswith("<mailto:") for mail in transport.sent)
+    assert caplog.text.count("OUTREACH_BASE_URL") == 1

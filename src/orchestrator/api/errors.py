@@ -28,6 +28,7 @@ STATUS: dict[type[errors.OrchestratorError], HTTPStatus] = {
     errors.AttemptNotFound: HTTPStatus.NOT_FOUND,
     errors.ReplyNotFound: HTTPStatus.NOT_FOUND,
     errors.InvalidState: HTTPStatus.CONFLICT,
+    errors.ProviderUnreachable: HTTPStatus.BAD_GATEWAY,
     errors.TemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SendRejected: HTTPStatus.BAD_GATEWAY,
     errors.NotSent: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -176,7 +177,8 @@ def add(tx: Transaction, entries: Sequence[Entry]) -> list[Entry]:
     known = about(tx, {entry.subject for entry in entries})
     _delete(tx, [entry for entry in known if _has_ended(entry, tx.now())])
     standing = {_key(entry) for entry in known if not _has_ended(entry, tx.now())}
-    new = {_key(entry): entry for entry in entries if _key(entry) not in standing}
+    oldest_last = sorted(entries, key=attrgetter("created_at"), reverse=True)
+    new = {_key(entry): entry for entry in oldest_last if _key(entry) not in standing}
     tx.bulk.insert_missing(table, [{name: getattr(new[key], name) for name in _COLUMNS} for key in sorted(new)])
     sum_up(tx, {entry.subject for entry in new.values()})
     return list(new.values())

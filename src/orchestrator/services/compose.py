@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import structlog
+
 from orchestrator import errors, rendering
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.greeting import display_name, of_record
@@ -13,6 +15,8 @@ from orchestrator.domain.message import OutgoingMail
 from orchestrator.rendering import Branding, MailContent, RenderedMail
 from orchestrator.services import reply_address
 from orchestrator.tokens import Signer
+
+log = structlog.get_logger(__name__)
 
 CATEGORY = "outreach"
 _CATEGORIES = (CATEGORY,)
@@ -64,6 +68,7 @@ class Composer:
         self._sender = sender
         self._renderer = renderer
         self._signer = signer
+        self._warned = False
 
     def require_sender(self) -> str:
         """Return the sender address. Raises `ConfigurationError` when there is none."""
@@ -105,6 +110,14 @@ class Composer:
             categories=_CATEGORIES,
         )
 
+    def _warn_of_mailto(self) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "opting out works by email only: set OUTREACH_BASE_URL, the public address of `outreach serve`",
+                action="compose.mailto_only",
+            )
+
     def preview(self, campaign: OutreachCampaign) -> RenderedMail:
         """Render `campaign`'s mail as it would go out now, but with an opt-out link that opts nobody out."""
         return self._render(campaign, f"{self._sender.base_url or 'https://example.com'}/u/preview", _NOTHING_REPLACED)
@@ -133,6 +146,7 @@ class Composer:
         # the ledger; the address names the attempt alone.
         mailto = f"mailto:{to}?subject=unsubscribe%20{token}"
         if not self._sender.base_url:
+            self._warn_of_mailto()
             return _OptOut(mailto, {"List-Unsubscribe": f"<{mailto}>"})
         url = f"{self._sender.base_url}/u/{token}"
         one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
