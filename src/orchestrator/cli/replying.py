@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.cli import session
 from orchestrator.cli.deciding import person
 from orchestrator.cli.output import Output
-from orchestrator.domain.text import one_line, shortened
+from orchestrator.domain.text import one_line, several_lines, shortened
 from orchestrator.repository.replies import Judged, Reply
 
 _LIST = ("id", "received_at", "kind", "label", "waits", "from_email", "says", "campaign_id")
@@ -51,7 +51,7 @@ def show(reply_id: str, tenant: str | None, output: Output) -> None:
     if output.structured:
         output.document(asdict(reply))
         return
-    output.write(reply.text or "(nothing new in it)")
+    output.write(several_lines(reply.text) or "(nothing new in it)")
     output.write("")
     known = {name: value for name, value in asdict(reply).items() if value not in (None, "", [], {})}
     facts = {name: value for name, value in known.items() if name not in ("text", "body", "headers", "details")}
@@ -59,7 +59,7 @@ def show(reply_id: str, tenant: str | None, output: Output) -> None:
     output.rows("What is known of it", ("field", "value"), told)
     output.write("")
     output.write("The whole mail:")
-    output.write(reply.body or "(empty)")
+    output.write(several_lines(reply.body) or "(empty)")
 
 
 def label(reply_id: str, new: str, tenant: str | None, output: Output) -> None:
