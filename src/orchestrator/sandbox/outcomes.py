@@ -8,7 +8,7 @@ every run, whatever was sent before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -123,14 +123,15 @@ def _shares(seed: int, email: str) -> list[float]:
 def _ordinary(rates: Behaviour, seed: int, email: str) -> Story:
     if rates == Behaviour():
         return ACCEPTED
-    fate, defer, *_ = _shares(seed, email)
+    shares = _shares(seed, email)
+    fate, defer = shares[:2]
     for rate, refusal in ((rates.bounce, "bounce"), (rates.block, "block"), (rates.drop, "drop")):
         if fate < rate:
             return MAGIC[refusal](0)
         fate -= rate
     story = _deferred(1) if defer < rates.defer else ACCEPTED
     done = story[-1].at
-    return (*story, *(step._replace(at=done + step.at) for step in reactions(rates, seed, email)))
+    return (*story, *_reactions(rates, shares, done))
 
 
 def reactions(rates: Behaviour, seed: int, email: str) -> Story:
@@ -141,7 +142,11 @@ def reactions(rates: Behaviour, seed: int, email: str) -> Story:
         seed: Decides which of them do it.
         email: The owner's address.
     """
-    _fate, _defer, machine, scanner, person, leave, report, late = _shares(seed, email)
+    return tuple(_reactions(rates, _shares(seed, email), 0.0))
+
+
+def _reactions(rates: Behaviour, shares: list[float], done: float) -> Iterator[Step]:
+    _fate, _defer, machine, scanner, person, leave, report, late = shares
     wishes = (
         (machine < rates.machine_open, MACHINE, "machine_open"),
         (scanner < rates.scanner, MACHINE, "scanner"),
@@ -151,7 +156,7 @@ def reactions(rates: Behaviour, seed: int, email: str) -> Story:
         (report < rates.spam, REACTION + 25, "spam"),
         (late < rates.async_bounce, LATE_BOUNCE, "async_bounce"),
     )
-    return tuple(Step(after, action) for wanted, after, action in wishes if wanted)
+    return (Step(done + after, action) for wanted, after, action in wishes if wanted)
 
 
 def is_magic(email: str) -> bool:

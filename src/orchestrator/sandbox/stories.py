@@ -26,6 +26,7 @@ _LIST_DETAILS = {
 }
 
 _ABSENT = OwnerModel.absent()
+_DEEDS = frozenset(DEEDS)
 
 
 class Stories:
@@ -83,7 +84,7 @@ class Stories:
         self._emitter.schedule(later)
 
     def _take(self, message: Message, step: Step, began_at: int) -> None:
-        if step.action in DEEDS:
+        if step.action in _DEEDS:
             self._owners.done(message, step.action, began_at + int(step.at), step.options)
         else:
             self.happen(message, step, began_at)
