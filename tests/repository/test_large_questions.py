@@ -12,6 +12,7 @@ from sqlalchemy import event
 from orchestrator.clock import ManualClock, new_id
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.repository import OutreachRepository, Transaction, addresses, campaigns, messages
+from orchestrator.repository import due as due_ones
 from orchestrator.services import campaigns as creating
 from tests import samples
 
@@ -71,12 +72,12 @@ def test_a_tenant_with_few_does_not_wait_behind_one_with_many(repository: Outrea
     many, few = fill(repository, T, 20, clock), fill(repository, samples.OTHER_TENANT, 2, clock)
     later = clock.now() + timedelta(hours=1)
     with repository.reading() as tx:
-        due = campaigns.due(tx, later, 10)
+        due = due_ones.find(tx, later, 10)
         assert {campaign_id for _, campaign_id in due[:4]} == {*many[:2], *few}
         assert [campaign_id for tenant_id, campaign_id in due if tenant_id == T] == many[:8]
-        assert len(campaigns.due(tx, later, 100)) == 22
-        assert [key[1] for key in campaigns.due(tx, clock.now(), 10) if key[0] == T] == many[:1]
-        assert campaigns.due(tx, clock.now() - timedelta(minutes=1), 10) == []
+        assert len(due_ones.find(tx, later, 100)) == 22
+        assert [key[1] for key in due_ones.find(tx, clock.now(), 10) if key[0] == T] == many[:1]
+        assert due_ones.find(tx, clock.now() - timedelta(minutes=1), 10) == []
 
 
 def test_more_tenants_than_one_round_takes_come_one_round_after_another(repository: OutreachRepository) -> None:
@@ -87,7 +88,7 @@ def test_more_tenants_than_one_round_takes_come_one_round_after_another(reposito
     later, served, after = clock.now() + timedelta(hours=1), [], None
     with repository.reading() as tx:
         for _ in range(5):
-            due = campaigns.due(tx, later, 2, after=after)
+            due = due_ones.find(tx, later, 2, after=after)
             after = due[-1][0]
             served += [tenant_id for tenant_id, _ in due]
     assert served == tenants * 2
@@ -129,7 +130,7 @@ def test_a_claim_reads_as_many_heads_as_it_needs_however_many_tenants_wait(
     read: list[int] = []
     event.listen(later._engine, "after_cursor_execute", lambda _c, cursor, *_: read.append(cursor.rowcount))
     with later.transaction() as tx:
-        assert len(set(campaigns.due(tx, tx.now(), 24))) == 24
+        assert len(set(due_ones.find(tx, tx.now(), 24))) == 24
     later.close()
     assert sum(read) < 3 * 24  # one row of each tenant beside those that are wanted, and the time
 
@@ -142,7 +143,7 @@ def test_who_has_more_than_a_fair_share_fills_what_others_leave(dsn: str, reposi
     }
     later = OutreachRepository(dsn, clock=ManualClock(ManualClock().now() + timedelta(hours=1)))
     with later.transaction() as tx:
-        found = campaigns.due(tx, tx.now(), 9)
+        found = due_ones.find(tx, tx.now(), 9)
     later.close()
     few, many, some = (made[tenant_id] for tenant_id in tenants)
     assert [id_ for _, id_ in found] == [few[0], many[0], some[0], many[1], some[1], *many[2:6]]

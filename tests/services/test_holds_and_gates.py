@@ -12,7 +12,8 @@ from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import MessageState, NotSent
-from orchestrator.repository import OutreachRepository, addresses, campaigns, messages, tenants
+from orchestrator.repository import OutreachRepository, addresses, messages, tenants
+from orchestrator.repository import due as due_ones
 from orchestrator.services import batch, ledger
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
@@ -415,7 +416,7 @@ def test_what_a_gate_refuses_never_stays_at_the_head_of_the_queue(sending: Sendi
     assert words == {"skipped": 4, "held": 1, "sent": 1}
     assert [mail.to_email for mail in transport.sent] == ["last@owners.test"]
     with orchestrator.services.read() as tx:
-        assert campaigns.due(tx, clock.now(), 10) == []
+        assert due_ones.find(tx, clock.now(), 10) == []
 
 
 def gates(orchestrator: OutreachOrchestrator, campaign: OutreachCampaign) -> dict[str, str]:

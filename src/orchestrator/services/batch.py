@@ -10,7 +10,7 @@ from datetime import timedelta
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import MessageState, OutgoingMail, OutreachMessage
 from orchestrator.domain.policy import LENIENT, Policy
-from orchestrator.repository import Transaction, addresses, campaigns, messages
+from orchestrator.repository import Transaction, addresses, campaigns, due, messages
 from orchestrator.services import facts, fingerprint, gates, ledger, suppressing
 from orchestrator.services.ledger import Answer, Claim
 from orchestrator.services.standing import Standings
@@ -44,22 +44,22 @@ def claim_due(tx: Transaction, limit: int, after: str | None, policy: Policy = L
         DatabaseMoved: The database is a copy; nothing was claimed.
     """
     fingerprint.require_same(tx)
-    due = campaigns.due(tx, tx.now(), limit, after=after)
-    known = campaigns.lock_due(tx, due, tx.now())
+    found = due.find(tx, tx.now(), limit, after=after)
+    known = campaigns.lock_due(tx, found, tx.now())
     people = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in known.values()})
-    refused = gates.refusals(tx, {key: known[key] for key in due if key in known}, people, policy)
+    refused = gates.refusals(tx, {key: known[key] for key in found if key in known}, people, policy)
     attempts = messages.of_campaigns(tx, known)
     plain = {key for key, c in known.items() if key not in refused and _is_plain(c, attempts[key], people)}
-    claims = _reserve_plain(tx, [known[key] for key in due if key in plain])
+    claims = _reserve_plain(tx, [known[key] for key in found if key in plain])
     standings = Standings({key: campaign for key, campaign in known.items() if key not in plain}, attempts)
     decided: list[Claim | Answer] = []
-    for key in due:
+    for key in found:
         if key in standings:
             decided.append(ledger.decide(tx, standings, key, refused.get(key)))
     facts.write(tx, standings)
     claims += [one for one in decided if isinstance(one, Claim)]
     words = Counter(one.status for one in decided if isinstance(one, Answer) and one.status in gates.MOVES)
-    return Claimed(claims, words, due[-1][0] if due else after, contested=bool(due) and not known)
+    return Claimed(claims, words, found[-1][0] if found else after, contested=bool(found) and not known)
 
 
 def _is_plain(
