@@ -236,8 +236,7 @@ class OutreachOrchestrator:
         """Verify and store one POST of the event webhook; when this returns, everything is committed.
 
         Raises:
-            WebhookNotConfigured, SignatureMissing, SignatureInvalid: It cannot be trusted; nothing was stored.
-            MalformedPayload: Not a JSON list.
+            WebhookNotConfigured, SignatureMissing, SignatureInvalid, MalformedPayload: Nothing was stored.
             DatabaseUnreachable: Nothing was stored; SendGrid will send it again.
         """
         return self.services.intake.receive(raw_body, headers)

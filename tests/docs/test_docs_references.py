@@ -13,7 +13,7 @@ from orchestrator.api.errors import known_errors, status_of
 from orchestrator.domain.message import MessageState
 from orchestrator.sandbox import Sandbox
 from orchestrator.sandbox.sandbox import ACTIONS
-from orchestrator.services.announcements import PUBLISHED
+from orchestrator.services.announcements import PUBLISHED, RESUBSCRIBED
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 
@@ -104,7 +104,7 @@ def test_the_page_about_errors_cannot_miss_a_class():
 
 def test_every_published_event_type_is_documented_and_no_other():
     documented = {row[0].strip("`") for row in pages.rows(DOCS / "events.md", "What is published")}
-    assert documented == {"event.outreach.scheduled", *PUBLISHED.values()}
+    assert documented == {"event.outreach.scheduled", RESUBSCRIBED, *PUBLISHED.values()}
 
 
 def test_every_state_of_the_ledger_is_documented_and_no_other():

@@ -31,6 +31,10 @@ PUBLISHED = {
 TOLD_APART = frozenset({"responded_at"})
 
 
+#: What is published when an opt-out was taken back.
+RESUBSCRIBED = "event.outreach.resubscribed"
+
+
 class Announced(Protocol):
     """What must be known of a campaign to tell of it."""
 

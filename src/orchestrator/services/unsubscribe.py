@@ -18,7 +18,7 @@ from orchestrator.repository import Transaction, campaigns, events, messages, ou
 from orchestrator.repository.events import OutreachEvent
 from orchestrator.repository.suppressions import Entry, Subject
 from orchestrator.services import facts, suppressing
-from orchestrator.services.announcements import announcement, with_more
+from orchestrator.services.announcements import PUBLISHED, RESUBSCRIBED, announcement, with_more
 from orchestrator.services.standing import Key, Standings
 from orchestrator.tokens import Signer
 
@@ -129,7 +129,7 @@ def _opt_out(tx: Transaction, ids: tuple[str, str, str], choice: str | None) -> 
         report = replace(report, dedupe_key=facts.own_key(UNSUBSCRIBED, PAGE, campaign_id, chosen, undone))
     recorded = facts.record(tx, [report])
     if recorded.new and before.unsubscribed_at is not None:  # it was told of before, but not of this
-        _announce(tx, before, "event.outreach.unsubscribed", recorded.statuses[report.key], report.tells)
+        _announce(tx, before, PUBLISHED["unsubscribed_at"], recorded.statuses[report.key], report.tells)
     return True
 
 
@@ -156,7 +156,7 @@ def _undo(tx: Transaction, ids: tuple[str, str, str]) -> bool:
     suppressing.put_back(tx, standings, waiting)
     events.insert_new(tx, [_undone(tx, key, voided, history)])
     facts.write(tx, standings)
-    _announce(tx, campaign, "event.outreach.resubscribed", standings.statuses()[key], {})
+    _announce(tx, campaign, RESUBSCRIBED, standings.statuses()[key], {})
     return True
 
 
