@@ -63,7 +63,7 @@ STRENGTH = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)  # not frozen: thousands are made a second, and that costs three times as much
 class DeliveryEvent:
     """One provider event, normalised; `raw` keeps it as it came (made storable).
 

@@ -30,7 +30,7 @@ from orchestrator.services.standing import Standings
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: thousands are made a second, and that costs three times as much
 class Report:
     """One fact about one campaign, as somebody reports it.
 
