@@ -219,12 +219,9 @@ class OutreachOrchestrator:
     def handle_webhook(self, data: Any) -> Any:
         """Store what SendGrid reports, one event or its list of events, unchecked; `receive_webhook` checks.
 
-        Returns:
-            ``{"campaign_id", "event_type", "status"}`` with SendGrid's own word as the type, or None for an event that
-            belongs to no campaign of the tenant it names; a list of those for a list.
-
-        Raises:
-            MalformedPayload: Neither a dict nor a list.
+        Returns ``{"campaign_id", "event_type", "status"}`` with SendGrid's own word as the type, or None for an event
+        that belongs to no campaign of the tenant it names; a list of those for a list.
+        Raises `MalformedPayload` for what is neither a dict nor a list.
         """
         return self.services.intake.handle(data)
 

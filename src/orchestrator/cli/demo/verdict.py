@@ -168,7 +168,8 @@ def _says_no(message: Message) -> bool:
 
 
 def _replies(on: Stage, deeds: Deeds, truth: Mapping[str, Any]) -> Rows:
-    yield "mails of owners taken in", len(deeds.answered) + len(deeds.away), truth["owners"]["inbound"].get("accepted", 0)
+    taken = truth["owners"]["inbound"].get("accepted", 0)
+    yield "mails of owners taken in", len(deeds.answered) + len(deeds.away), taken
     replies = on.orchestrator.operations.replies.list(on.tenant)
     human = {reply.campaign_id for reply in replies if reply.kind == "human"}
     automatic = {reply.campaign_id for reply in replies if reply.kind == "automatic"}
