@@ -98,7 +98,9 @@ def ours() -> list[type[errors.OrchestratorError]]:
 
 
 def test_the_page_about_errors_cannot_miss_a_class():
-    declared = {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, Exception)} - {errors.ComplianceWarning}
+    declared = {cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, Exception)} - {
+        errors.ComplianceWarning
+    }
     assert set(ours()) == declared
 
 

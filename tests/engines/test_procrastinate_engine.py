@@ -56,7 +56,9 @@ def machine(dsn: str, post: Post, poll_interval: float = NEVER) -> Iterator[Proc
     """A worker with everything of its own but the database."""
     repository = OutreachRepository(dsn)
     parts = Parts(transport=FakeTransport(post.take))
-    with OutreachOrchestrator(repository, "SG.sandbox.key", "team@sender.test", parts=parts, address_gap=0) as orchestrator:
+    with OutreachOrchestrator(
+        repository, "SG.sandbox.key", "team@sender.test", parts=parts, address_gap=0
+    ) as orchestrator:
         engine = ProcrastinateEngine(orchestrator, publisher=MemoryPublisher(), poll_interval=poll_interval)
         with engine:
             yield engine

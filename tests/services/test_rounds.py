@@ -201,7 +201,9 @@ def test_a_mail_that_misses_its_slot_on_the_way_to_the_network_gets_another_one(
 
     transport = Slowed()
     parts = Parts(transport=transport, monotonic=time.monotonic)
-    with OutreachOrchestrator(repository, "SG.sandbox.k", "team@sender.test", parts=parts, send_rate=20.0) as orchestrator:
+    with OutreachOrchestrator(
+        repository, "SG.sandbox.k", "team@sender.test", parts=parts, send_rate=20.0
+    ) as orchestrator:
         list(orchestrator.create_campaigns(TENANT, [item()]))
         assert orchestrator.send_due() == {"sent": 1}
     assert len(transport.sent) == 1
