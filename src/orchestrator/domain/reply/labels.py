@@ -113,9 +113,11 @@ class _Plain:
         length = 2
         line = 0
         for token in _TOKEN.finditer(written):
-            word = _word(token[0], token.start() - line)
             if token[0][0] == "\n":
+                word = "." if _is_ended(written[line : token.start()], written[token.end() : token.end() + 1]) else ""
                 line = token.end()
+            else:
+                word = _word(token[0])
             if not word or (word in ".,?" and words[-1] in (".", "?", word)):
                 words[-1] = "?" if word == "?" and len(words) > 1 else words[-1]
                 continue
@@ -135,10 +137,13 @@ class _Plain:
         return " ".join(written[self.spans[first][0] : self.spans[last][1]].split())
 
 
-def _word(token: str, length_of_line: int) -> str:
+def _is_ended(line: str, following: str) -> bool:
+    """Whether the writer, and not a program, ended a line: a single word like "stop", or one that begins anew below."""
+    return len(line) < SHORT_LINE and (" " not in line.strip() or not following.islower())
+
+
+def _word(token: str) -> str:
     first = token[0]
-    if first == "\n":
-        return "." if length_of_line < SHORT_LINE else ""
     if first in ".!…。！":
         return "?" if "?" in token else "."
     if first in "?？":

@@ -100,7 +100,7 @@ RULES: tuple[tuple[ReplyLabel, str, str], ...] = (
     # No.
     (_NO, "not_interested",
         r"(?<!not )(?<!never )\b(?:not|no|isnt|arent|aint|never|wont be|wouldnt be|nor|zero|dont have any"
-        r"|do not have any|havent any)(?: \w+){0,2}? interest(?:ed)?\b(?! (?:rate|rates))|\buninterested\b"),
+        r"|do not have any|havent any)(?: (?!not )\w+){0,2}? interest(?:ed)?\b(?! (?:rate|rates))|\buninterested\b"),
     (_NO, "no_thanks",
         r"\bno,? (?:but )?(?:thank(?:s| you)|ty|thx)\b|\bno , (?:but )?thank(?:s| you)\b|\bthank(?:s"
         r"| you)(?: (?:\w+ ){0,3})?(?: ,)? but (?:no|not|we|im|i)\b|\bthanks but\b"),
