@@ -48,12 +48,10 @@ def main() -> None:
                 sys.exit(f"{name}@{version} is not what was pinned:\n  pinned {integrity}\n  found  {found}")
             lock |= _extract(archive, name, version, files)
     (VENDOR / "vendor.lock.json").write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    print(f"{len(lock)} files, {sum(int(entry['bytes']) for entry in lock.values()):,} bytes in {VENDOR}")
+    sys.stdout.write(f"{len(lock)} files, {sum(int(entry['bytes']) for entry in lock.values()):,} bytes in {VENDOR}\n")
 
 
-def _extract(
-    archive: pathlib.Path, name: str, version: str, files: dict[str, str]
-) -> dict[str, dict[str, str | int]]:
+def _extract(archive: pathlib.Path, name: str, version: str, files: dict[str, str]) -> dict[str, dict[str, str | int]]:
     lock: dict[str, dict[str, str | int]] = {}
     with tarfile.open(archive) as packed:
         for source, target in files.items():

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "orchestrator"
 SPECIMEN = "specimen"
 LAYERS = [
-    *("cli", "app", "api", "engines", "orchestrator", "operations", "bootstrap", "services"),
+    *("cli", "app", "api", "dashboard", "engines", "orchestrator", "operations", "desk", "bootstrap", "services"),
     *("repository", "rendering", "transports", "webhooks", "publishers", "contracts", "domain"),
     *("settings", "tokens", "clock", "errors", "sandbox"),
 ]
@@ -39,6 +39,8 @@ def test_the_package_keeps_its_import_rules(capsys: pytest.CaptureFixture[str]):
         ("layers", "clock", "from specimen import errors"),
         ("layers", "repository", "def late():\n    from specimen import services"),
         ("layers", "newcomer", "from specimen import clock"),
+        ("layers", "dashboard", "from specimen import api"),
+        ("layers", "desk", "from specimen import operations"),
         ("facade", "services", "from specimen import OutreachOrchestrator"),
         ("facade", "cli", "import specimen"),
         ("sql", "services", "import sqlalchemy"),

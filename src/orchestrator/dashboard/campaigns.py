@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
@@ -43,6 +44,19 @@ _CHIPS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address of the list says: what is looked for, and where the page begins."""
+
+    q: str = ""
+    before: str | None = None
+    after: str | None = None
+    #: Whether to count all that is found.
+    count: int = 0
+    #: What an act came to, before the browser was sent here.
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """What became of an act on several campaigns."""
 
@@ -55,31 +69,11 @@ class Done:
 def routes(house: House) -> APIRouter:
     """Return the list, its download, and the acts on what was ticked."""
     router = APIRouter(include_in_schema=False)
-    seen, sent = Depends(house.view), Depends(house.posted)
-    desk = house.orchestrator.desk
+    seen, sent, asks = Depends(house.view), Depends(house.posted), Depends(Asked)
 
     @router.get("/t/{tenant}/campaigns")
-    def page(
-        q: str = "",
-        before: str | None = None,
-        after: str | None = None,
-        count: int = 0,
-        done: str = "",
-        view: View = seen,
-    ) -> Response:
-        tenant = view.tenant.tenant_id
-        found = desk.campaigns(tenant, q, limit=PAGE, before=before, after=after)
-        context = {
-            "page": found,
-            "q": q,
-            "chips": _CHIPS,
-            "counts": house.orchestrator.get_statistics(tenant),
-            "total": desk.count_campaigns(tenant, q) if count else None,
-            "told": _told(done),
-            "address": _address(view, q=q, before=before, after=after),
-            "link": lambda **changes: _address(view, **{"q": q, **changes}),
-        }
-        return house.frame.page(view, "campaigns.html", **context)
+    def page(asked: Asked = asks, view: View = seen) -> Response:
+        return house.frame.page(view, "campaigns.html", **_context(house, view, asked))
 
     @router.get("/t/{tenant}/campaigns.csv")
     def download(q: str = "", view: View = seen) -> Response:
@@ -94,6 +88,20 @@ def routes(house: House) -> APIRouter:
         return RedirectResponse(_address(view, q=form["q"], done=told), HTTPStatus.SEE_OTHER)
 
     return router
+
+
+def _context(house: House, view: View, asked: Asked) -> dict[str, Any]:
+    tenant, q, desk = view.tenant.tenant_id, asked.q, house.orchestrator.desk
+    return {
+        "page": desk.campaigns(tenant, q, limit=PAGE, before=asked.before, after=asked.after),
+        "q": q,
+        "chips": _CHIPS,
+        "counts": house.orchestrator.get_statistics(tenant),
+        "total": desk.count_campaigns(tenant, q) if asked.count else None,
+        "told": _told(asked.done),
+        "address": _address(view, q=q, before=asked.before, after=asked.after),
+        "link": lambda **changes: _address(view, **{"q": q, **changes}),
+    }
 
 
 def _act(house: House, view: View, form: Form) -> Done:
