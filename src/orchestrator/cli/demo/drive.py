@@ -47,6 +47,7 @@ def drive(on: Stage) -> Deeds:
     on.sandbox.faults.set(**WEBHOOK_FAULTS)
     deeds.created = sum(result.created for result in on.import_sample())
     deeds.created_again = sum(result.created for result in on.import_sample())
+    on.release_held()
     on.wait_until(on.everything_left, SETTLE)
     on.sandbox.settle(SETTLE)
     _act_late(on, deeds)

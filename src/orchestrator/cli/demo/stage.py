@@ -21,7 +21,7 @@ from orchestrator.cli.options import DEFAULT_TENANT
 from orchestrator.cli.session import ENV_FILE
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.publishers.log import LogPublisher
-from orchestrator.repository import OutreachRepository
+from orchestrator.repository import OutreachRepository, queues
 from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
 from orchestrator.services.campaigns import Created
 
@@ -81,6 +81,12 @@ class Stage:
                 raise result.error
         return results
 
+    def release_held(self) -> None:
+        """Do what a person does who has looked at the campaigns that wait for one, such as an estate's."""
+        for campaign in self.orchestrator.get_campaigns_by_status("scheduled", self.tenant):
+            if campaign.hold_reason is not None:
+                self.orchestrator.release_campaign(campaign.id, self.tenant)
+
     def statistics(self) -> dict[str, int]:
         return self.orchestrator.get_statistics(self.tenant)
 
@@ -94,8 +100,10 @@ class Stage:
         return condition()
 
     def everything_left(self) -> bool:
-        """Whether no campaign waits to be sent."""
-        return not self.statistics().get("scheduled")
+        """Whether no campaign waits to be sent but those that wait for a person."""
+        with self.orchestrator.services.read() as tx:
+            held = queues.count_held(tx)
+        return self.statistics().get("scheduled", 0) <= held
 
 
 def sample() -> list[dict[str, Any]]:

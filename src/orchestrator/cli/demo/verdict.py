@@ -123,7 +123,12 @@ def _funnel(on: Stage, deeds: Deeds, truth: Mapping[str, Any]) -> Rows:
             words |= {"responded", "engaged"}
         expected.update(words | ({"unsubscribed"} if campaign_of(message) in deeds.opted_out else set()))
     final = Counter(_true_statuses(deeds, truth).values())
-    expected |= {"targeted": final.total(), "failed": final["failed"], "suppressed": final["suppressed"]}
+    expected |= {
+        "targeted": final.total(),
+        "failed": final["failed"],
+        "undelivered": final["failed"],
+        "suppressed": final["suppressed"],
+    }
     for name, found in on.orchestrator.get_funnel(on.tenant).counts.items():
         yield name, expected[name], found
 
