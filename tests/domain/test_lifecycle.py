@@ -44,7 +44,8 @@ def test_the_page_in_the_docs_is_the_one_generated_from_the_table() -> None:
 RANKS = ["sent", "failed", "delivered", "opened", "clicked", "bounced", "responded", "unsubscribed", "complained"]
 ARGUES = {
     "accepted": "sent", "processed": "sent", "deferred": "sent", "machine_opened": "sent", "rejected": "failed",
-    "dropped": "failed", "blocked": "failed", "expired": "failed", "delivered": "delivered", "opened": "opened", "clicked": "clicked",
+    "dropped": "failed", "blocked": "failed", "expired": "failed", "delivered": "delivered", "opened": "opened",
+    "clicked": "clicked",
     "bounced": "bounced", "responded": "responded", "unsubscribed": "unsubscribed", "complained": "complained",
 }  # fmt: skip
 LASTING = {"bounced", "responded", "unsubscribed", "complained"}
