@@ -78,7 +78,8 @@ class House:
 @contextmanager
 def opened(repository: OutreachRepository, server: tuple[Switch, int], **settings: str) -> Iterator[House]:
     given: dict[str, Any] = {"inbound_host": HOST, "postal_address": "500 Main Street", "company_name": "Sample"}
-    with facade(repository, **given | settings) as (orchestrator, transport):
+    given |= settings
+    with facade(repository, **given) as (orchestrator, transport):
         server[0].app = create_app(MemoryCore(), inbox=orchestrator.services.inbox)
         yield House(orchestrator, transport, Service(MemoryCore(), server[1]))
 

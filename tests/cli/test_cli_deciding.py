@@ -45,7 +45,7 @@ def test_the_doctor_finds_nothing_in_a_new_installation(cli: Run, database: str)
     levels = {finding["name"]: finding["level"] for finding in told.json["findings"]}
     assert levels == {
         "database": "ok", "schema": "ok", "counters": "ok", "in doubt": "ok", "duplicates": "ok",
-        "webhook endpoint": "note", "compliance": "note", "consent": "note",
+        "webhook endpoint": "note", "compliance": "note", "replies": "ok", "consent": "note",
     }  # fmt: skip
 
 
