@@ -14,11 +14,10 @@ from orchestrator import contracts
 from orchestrator.cli import session
 from orchestrator.cli.failures import ExitCode, InputUnreadable
 from orchestrator.cli.imports import rows
-from orchestrator.cli.imports.lines import Lines
 from orchestrator.cli.imports.progress import Progress
-from orchestrator.cli.imports.rows import Row
 from orchestrator.cli.imports.tally import Tally
 from orchestrator.cli.output import Output
+from orchestrator.contracts.lines import Lines, Row
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.services.campaigns import Created

@@ -9,11 +9,10 @@ import csv
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.cli.failures import InputUnreadable
-from orchestrator.cli.imports.lines import Line, Lines
+from orchestrator.contracts.lines import Line, Lines, Row
 
 REASONS = 3
 #: CSV column: where its value goes in the item.
@@ -37,16 +36,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 REQUIRED = ("property_id", "owner_email", "line1", "score", "memo_url")
 #: A quoted value may go over so many lines; a quote that is still open then was never meant as one.
 LONGEST_RECORD = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: an item, or the reason why it is none. `raw` is the row as it stands in the file."""
-
-    line: int
-    raw: str
-    item: dict[str, Any] | None = None
-    problem: str | None = None
 
 
 def read_jsonl(lines: Lines) -> Iterator[Row]:

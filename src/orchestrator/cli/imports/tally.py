@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from orchestrator import errors
-from orchestrator.cli.imports.rows import Row
+from orchestrator.contracts.lines import Row
 
 EXAMPLES = 5  # lines named per kind of reason
 KINDS = 12  # kinds of reasons told apart

@@ -13,12 +13,12 @@ from orchestrator import contracts, errors
 from orchestrator.cli import session
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.imports.command import opened_source
-from orchestrator.cli.imports.lines import Lines
 from orchestrator.cli.imports.progress import Progress
 from orchestrator.cli.imports.tally import Tally
 from orchestrator.cli.output import Output
-from orchestrator.cli.suppress import rows
+from orchestrator.contracts.lines import Lines
 from orchestrator.repository.suppressions import Entry
+from orchestrator.services import suppression_rows as rows
 from orchestrator.services.suppression import parse_reason
 from orchestrator.services.suppression_lists import COLUMNS, SuppressionLists, row_of
 

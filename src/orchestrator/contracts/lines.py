@@ -1,9 +1,10 @@
-"""Physical lines of a file, with their numbers, some of which may be read again."""
+"""Physical lines of a file, with their numbers, some of which may be read again; and the rows that stand on them."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import BinaryIO, NamedTuple
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple
 
 #: A line longer than this is no row anybody wrote; only its beginning is kept.
 LONGEST = 1024 * 1024
@@ -23,6 +24,16 @@ class Line(NamedTuple):
     def text(self) -> str:
         """Return the line as text. Raises UnicodeDecodeError; a byte order mark at the file's beginning is left out."""
         return self.raw.decode("utf-8-sig" if self.number == 1 else "utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: an item, or the reason why it is none. `raw` is the row as it stands in the file."""
+
+    line: int
+    raw: str
+    item: dict[str, Any] | None = None
+    problem: str | None = None
 
 
 class Lines:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 
-from orchestrator.cli.imports.lines import Line, Lines
-from orchestrator.cli.imports.rows import Row
+from orchestrator.contracts.lines import Line, Lines, Row
 from orchestrator.services.suppression_lists import header_of
 
 
