@@ -228,6 +228,16 @@ def scheduled_to(tx: Transaction, tenant_id: str, address_keys: Iterable[str]) -
     return [(tenant_id, campaign_id) for campaign_id in tx.execute(query).scalars()]
 
 
+def held_to(tx: Transaction, tenant_id: str, address_key: str, reason: str) -> list[Key]:
+    """Return keys of the tenant's campaigns to an address whose hold has a reason that begins with `reason`."""
+    query = sa.select(table.c.id).where(
+        table.c.tenant_id == tenant_id,
+        table.c.owner_address_key == address_key,
+        table.c.hold_reason.startswith(reason, autoescape=True),
+    )
+    return [(tenant_id, campaign_id) for campaign_id in tx.execute(query).scalars()]
+
+
 def update(tx: Transaction, changes: Sequence[tuple[Key, dict[str, Any]]]) -> None:
     """Write `changes` to campaigns that this transaction has locked; ``updated_at`` follows by itself."""
     now = tx.now()

@@ -90,19 +90,22 @@ def hand(
         account: What they leave through.
         gap: The least time between two mails to one address; zero: any.
     """
-    closed = _closed(tx, [claimed for claimed, _ in window], gap)
+    people, closed = _closed(tx, [claimed for claimed, _ in window], gap)
     answers = _refuse(tx, window, closed) if closed else {}
     allowed = [(claimed, mail) for claimed, mail in window if claimed.message.id not in answers]
     subjects = {claimed.message.id: mail.subject for claimed, mail in allowed}
     attempts = [claimed.message for claimed, _ in allowed]
     handed = messages.hand_many(tx, attempts, subjects=subjects, until=tx.now() + ledger.LEASE, account=account)
-    withdrawn = [claimed for claimed, _ in allowed if claimed.message.id not in handed]
-    addresses.forget_last(tx, {_owner(claimed): claimed.campaign.id for claimed in withdrawn})
-    return answers | {claimed.message.id: ledger.WITHDRAWN for claimed in withdrawn}
+    stays = [claimed for claimed, _ in window if claimed.message.id not in handed]
+    noted = {_owner(c): c.campaign.id for c in stays if people[_owner(c)].last_campaign_id == c.campaign.id}
+    addresses.forget_last(tx, noted)  # as for what was withdrawn, or may not be written to for its property or domain
+    return dict.fromkeys((claimed.message.id for claimed in stays), ledger.WITHDRAWN) | answers
 
 
-def _closed(tx: Transaction, window: Sequence[Claim], gap: timedelta) -> dict[str, gates.Refusal]:
-    """Lock the addresses of `window`, and return {attempt id: refusal} of those whose gate is closed."""
+def _closed(
+    tx: Transaction, window: Sequence[Claim], gap: timedelta
+) -> tuple[dict[addresses.AddressKey, addresses.Gate], dict[str, gates.Refusal]]:
+    """Lock the addresses of `window`; return what they say, and {attempt id: refusal} of those whose gate is closed."""
     firsts: dict[addresses.AddressKey, str] = {}
     for claimed in window:
         firsts.setdefault(_owner(claimed), claimed.campaign.id)
@@ -118,7 +121,7 @@ def _closed(tx: Transaction, window: Sequence[Claim], gap: timedelta) -> dict[st
             refusal = gates.after_sibling(tx.now())
         if refusal is not None:
             closed[claimed.message.id] = refusal
-    return closed
+    return people, closed
 
 
 def _prefer_retries(

@@ -159,7 +159,7 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
     }
     columns |= {name: value for name, value in said.items() if value is not None}
     with begin() as tx:
-        suppressed = _suppression(tx, key[0], columns.get("owner_address_key"))
+        suppressed, held = _known_of(tx, key[0], columns.get("owner_address_key"))
         standings = _ready(tx, key, Command.UPDATE)
         if columns.get("property_id", standings.campaign(key).property_id) != standings.campaign(key).property_id:
             raise errors.ValidationError("property_record.id", "is another property's; a campaign keeps its property")
@@ -169,7 +169,7 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
             standings.requeue(key, at)
         if "owner_address_key" in columns:
             covered = suppressing.covered(tx, [standings.campaign(key)]).get(key)
-            _obey_address(standings, key, suppressed or covered, at)
+            _obey_address(standings, key, suppressed or covered, at, held=held)
         standings.tell(key, "updated")
         holds.obey_recipient(standings, key, at, renamed="owner_name" in columns)
         if "memo_url" in columns:
@@ -178,16 +178,19 @@ def update(begin: Begin, key: Key, changes: dict[str, Any]) -> OutreachCampaign:
         return standings.campaign(key)
 
 
-def _suppression(tx: Transaction, tenant_id: str, key: str | None) -> str | None:
-    """Lock an address, if one is given, and return why it must not be written to."""
+def _known_of(tx: Transaction, tenant_id: str, key: str | None) -> tuple[str | None, str | None]:
+    """Lock an address, if one is given; return why it must not be written to, and why mail to it waits."""
     if key is None:
-        return None
+        return None, None
     addresses.lock(tx, [(tenant_id, key)])
-    return addresses.get_many(tx, [(tenant_id, key)])[tenant_id, key].suppressed(tx.now())
+    known = addresses.get_many(tx, [(tenant_id, key)])[tenant_id, key]
+    return known.suppressed(tx.now()), known.hold_reason
 
 
-def _obey_address(standings: Standings, key: Key, suppressed: str | None, at: datetime) -> None:
-    """Take a campaign off the queue, or put it back, as its new address demands."""
+def _obey_address(standings: Standings, key: Key, suppressed: str | None, at: datetime, *, held: str | None) -> None:
+    """Take a campaign off the queue, or put it back, as its new address demands; what the old owner said is over."""
+    if held is None and (standings.campaign(key).hold_reason or "").startswith(holds.OWNER_HELD):
+        holds.release(standings, key, at)
     status = standings.campaign(key).status
     if suppressed and status is OutreachStatus.SCHEDULED:
         standings.suppress(key, suppressed)

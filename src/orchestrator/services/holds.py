@@ -10,7 +10,7 @@ from datetime import datetime
 
 from orchestrator.domain import consent, greeting, memo_link
 from orchestrator.domain.campaign import OutreachStatus
-from orchestrator.domain.message import HELD_IN_DOUBT, MessageState
+from orchestrator.domain.message import HELD_IN_DOUBT, MessageState, OutreachMessage
 from orchestrator.services.standing import Key, Standings
 
 #: What the reason of a hold begins with that an address brings upon its campaigns.
@@ -39,9 +39,14 @@ def release(standings: Standings, key: Key, at: datetime) -> None:
     if reason.startswith(consent.HELD) and consent.missing(campaign.country, campaign.consent_basis):
         return  # nor is it a consent
     standings.change(key, hold_reason=None)
-    if not any(message.state in _ON_ITS_WAY for message in standings.attempts(key)):
+    if on_its_way(standings, key) is None:
         standings.requeue(key, at)
     standings.tell(key, "released", reason=reason)
+
+
+def on_its_way(standings: Standings, key: Key) -> OutreachMessage | None:
+    """Return a mail of the campaign that was claimed, or may have left; while there is one, it is not due."""
+    return next((message for message in standings.attempts(key) if message.state in _ON_ITS_WAY), None)
 
 
 def obey_memo_link(standings: Standings, key: Key, before: str, at: datetime) -> None:

@@ -114,16 +114,23 @@ def hand(tx: Transaction, claimed: Claim, mail: OutgoingMail, account: str) -> A
     gate = addresses.lock_to_write(tx, {address_key: campaign.id}, tx.now())[address_key]
     campaigns.lock_many(tx, [key])
     reason = gate.suppression or suppressing.covered(tx, [campaign]).get(key)
-    if reason is not None:
-        ours = messages.release(tx, message, MessageState.VOIDED, suppression.last_error(reason))
-        standings = locked(tx, key)
-        voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
-        same = standings.campaign(key).owner_address_key == address_key[1]  # or it was corrected meanwhile
-        return _refuse(tx, standings, key, reason) if ours or (voided and same) else WITHDRAWN
     until = tx.now() + LEASE
-    if not messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
-        return WITHDRAWN
-    return None
+    if reason is None and messages.hand(tx, message, lease_until=until, subject=mail.subject, account=account):
+        return None
+    answer = WITHDRAWN if reason is None else _stop(tx, claimed, reason)
+    addresses.forget_last(tx, {address_key: campaign.id})  # others need not wait because of it
+    return answer
+
+
+def _stop(tx: Transaction, claimed: Claim, reason: str) -> Answer:
+    """Withdraw a claimed mail for what the suppression list says; its address and its campaign are locked."""
+    key, message = (claimed.campaign.tenant_id, claimed.campaign.id), claimed.message
+    ours = messages.release(tx, message, MessageState.VOIDED, suppression.last_error(reason))
+    standings = locked(tx, key)
+    voided = any(m.id == message.id and m.state is MessageState.VOIDED for m in standings.attempts(key))
+    # Or it was corrected meanwhile.
+    same = standings.campaign(key).owner_address_key == claimed.campaign.owner_address_key
+    return _refuse(tx, standings, key, reason) if ours or (voided and same) else WITHDRAWN
 
 
 def take_back(tx: Transaction, claimed: Claim) -> bool:

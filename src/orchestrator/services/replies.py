@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator import contracts, errors
+from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.reply import ReplyKind, ReplyLabel, interest
 from orchestrator.repository import Transaction, addresses, campaigns, messages
 from orchestrator.repository import replies as kept
@@ -222,11 +223,11 @@ def _suppressed(tx: Transaction, reply: Reply) -> str | None:
 def _let_go(tx: Transaction, owner: addresses.AddressKey) -> int:
     """End the hold on a locked address and on its campaigns; return how many campaigns that lets go."""
     addresses.hold(tx, owner, None)
-    keys = campaigns.scheduled_to(tx, owner[0], [owner[1]])
-    locked = campaigns.lock_many(tx, keys)
+    # Whatever has become of them since: one that is suppressed, or has failed, must not be held once it returns.
+    locked = campaigns.lock_many(tx, campaigns.held_to(tx, *owner, holds.OWNER_HELD))
     standings = Standings(locked, messages.of_campaigns(tx, locked))
     held = [key for key, one in locked.items() if (one.hold_reason or "").startswith(holds.OWNER_HELD)]
     for key in held:
         holds.release(standings, key, commands.due_at(tx, standings.campaign(key).scheduled_at))
     facts.write(tx, standings)
-    return len(held)
+    return sum(locked[key].status is OutreachStatus.SCHEDULED for key in held)

@@ -11,6 +11,7 @@ from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.suppression import SOFT_BOUNCES, SOFT_BOUNCES_REST, Kind, domain_of, soft_bounces
 from orchestrator.repository import Transaction, addresses, events, suppressions
 from orchestrator.repository.suppressions import Entry, Subject, Target
+from orchestrator.services import holds
 from orchestrator.services.standing import Standings
 
 Key = tuple[str, str]
@@ -84,8 +85,10 @@ def put_back(tx: Transaction, standings: Standings, keys: Iterable[Key]) -> int:
         key, owner = (campaign.tenant_id, campaign.id), people.get((campaign.tenant_id, campaign.owner_address_key))
         if key not in stopped and (owner is None or owner.suppressed(tx.now()) is None):
             free.append(key)
-            standings.change(key, status=OutreachStatus.SCHEDULED, last_error=None)
-            standings.requeue(key, max(campaign.scheduled_at or tx.now(), tx.now()))
+            doubt = holds.on_its_way(standings, key)
+            standings.change(key, status=OutreachStatus.SCHEDULED, last_error=doubt and doubt.error)
+            if doubt is None:  # else what becomes of that mail decides
+                standings.requeue(key, max(campaign.scheduled_at or tx.now(), tx.now()))
             standings.tell(key, "unsuppressed")
     return len(free)
 
