@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from orchestrator import bootstrap, contracts
@@ -12,6 +13,7 @@ from orchestrator.repository.tenants import Tenant
 from orchestrator.services import browse, tenancy
 from orchestrator.services.browse import Dossier, Page
 from orchestrator.services.figures import LONGEST_DAYS, Figures
+from orchestrator.services.templating import Templating
 
 #: Tenants that are listed at once.
 TENANTS = 500
@@ -26,6 +28,12 @@ class Desk:
 
     def __init__(self, services: bootstrap.Services) -> None:
         self._services = services
+
+    @cached_property
+    def templates(self) -> Templating:
+        """The templates in use, and edits of them that are only tried out."""
+        services = self._services
+        return Templating(services.settings, services.composer, services.monotonic)
 
     def tenants(self) -> list[Tenant]:
         """Return up to 500 tenants, those with a name first."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from orchestrator import settings
 from orchestrator.cli import session
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output
 from orchestrator.rendering import Renderer, gate
-
-_FREE_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+from orchestrator.services.templating import own_domains
 
 
 def check_templates(directory: Path | None, full: bool, output: Output) -> ExitCode:
@@ -32,7 +29,7 @@ def check_templates(directory: Path | None, full: bool, output: Output) -> ExitC
     chosen = directory or configured.template_dir
     if full:
         output.say("Making every mail there can be; this takes about half a minute.")
-    report = gate.check(Renderer(chosen), full=full, own_domains=_own_domains(configured))
+    report = gate.check(Renderer(chosen), full=full, own_domains=own_domains(configured))
     if output.structured:
         output.document(_as_json(report))
     for finding in report.findings:
@@ -71,9 +68,3 @@ def _sum_up(report: gate.Report, where: str, output: Output) -> None:
         output.say(f"[yellow]{warned} to consider[/] in {where}.{made}")
     else:
         output.say(f"[green]✓[/] {where}: nothing wrong.{made}")
-
-
-def _own_domains(configured: settings.Settings) -> set[str]:
-    """The sender's domain and the service's; a template may link there without a warning."""
-    domains = {(configured.from_email or "").rpartition("@")[2], urlsplit(configured.base_url or "").hostname or ""}
-    return {domain.lower() for domain in domains if domain} - _FREE_HOSTS

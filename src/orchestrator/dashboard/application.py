@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.clock import Clock
-from orchestrator.dashboard import assets, batches, campaign, campaigns, gate, live, overview, settings
+from orchestrator.dashboard import assets, batches, campaign, campaigns, gate, live, overview, settings, templating
 from orchestrator.dashboard.access import Access
 from orchestrator.dashboard.frame import Frame
 from orchestrator.dashboard.viewing import House
@@ -51,7 +51,7 @@ def create_app(
     app.state.live = watch = live.Live(orchestrator.desk.marks)
     for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):
         app.include_router(routes)
-    for page in (overview, campaigns, campaign, batches, settings):
+    for page in (overview, campaigns, campaign, batches, templating, settings):
         app.include_router(page.routes(house))
     return app
 

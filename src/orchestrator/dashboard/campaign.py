@@ -65,10 +65,11 @@ def routes(house: House) -> APIRouter:
 
     @router.get(here + "/mail")
     def mail(campaign: str, show: str = "desktop", view: View = seen) -> Response:
-        rendered = desk.preview(view.tenant.tenant_id, campaign)
-        if show == "text":
-            return PlainTextResponse(rendered.text)
-        return framed(rendered.html, show)
+        try:
+            rendered = desk.preview(view.tenant.tenant_id, campaign)
+        except errors.TemplateError as error:
+            return framed_text(f"This mail cannot be written.\n\n{error}\n\n{error.fix or ''}")
+        return framed_text(rendered.text) if show == "text" else framed(rendered.html, show)
 
     @router.post(here)
     def act(campaign: str, view: View = seen, form: Form = sent) -> Response:
@@ -87,6 +88,12 @@ def framed(html: str, show: str) -> HTMLResponse:
     policy = _MAIL_POLICY.format(images="'none'" if show == "images off" else "https: data:")
     headers = {"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN", "Cache-Control": "no-store"}
     return HTMLResponse(html, headers=headers)
+
+
+def framed_text(text: str) -> PlainTextResponse:
+    """Return plain text as something that may stand in a frame of ours."""
+    headers = {"Content-Security-Policy": _MAIL_POLICY.format(images="'none'"), "X-Frame-Options": "SAMEORIGIN"}
+    return PlainTextResponse(text, headers=headers)
 
 
 def _possible(campaign: OutreachCampaign) -> list[tuple[str, str, bool]]:

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import jinja2.meta
 import jinja2.nodes
+import jinja2.sandbox
 
 from orchestrator import errors
 from orchestrator.rendering import content as contents
@@ -75,18 +76,30 @@ class _Environment(jinja2.Environment):
             return super().getattr(obj, attribute)
 
 
+class _Guarded(_Environment, jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """For templates that somebody typed into a page: they reach what they are given, and change nothing."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, dict):
+            return super().getattr(obj, attribute)
+        return jinja2.sandbox.ImmutableSandboxedEnvironment.getattr(self, obj, attribute)
+
+
 class Renderer:
     """Renders campaign mails; safe to share between threads.
 
     Args:
         template_dir: A folder whose files replace the shipped templates of the same name, file by file; what they
             include is looked for there first, too. None: the shipped templates.
+        tried: A folder that goes before it, whose templates are not trusted: all are then run in Jinja's sandbox.
     """
 
-    def __init__(self, template_dir: Path | None = None) -> None:
+    def __init__(self, template_dir: Path | None = None, *, tried: Path | None = None) -> None:
         self._own = Path(template_dir) if template_dir is not None else None
-        self._loader = jinja2.FileSystemLoader([folder for folder in (self._own, shipped_dir()) if folder is not None])
-        self._environment = _Environment(self._loader, {})
+        self._folders = [folder for folder in (tried, self._own, shipped_dir()) if folder is not None]
+        self._loader = jinja2.FileSystemLoader(self._folders)
+        self._kind = _Environment if tried is None else _Guarded
+        self._environment = self._kind(self._loader, {})
         self._templates: dict[contents.Branding, dict[str, jinja2.Template]] = {}
         #: The sender of the latest mail, who is nearly always that of the next.
         self._latest: tuple[contents.Branding | None, dict[str, jinja2.Template]] = (None, {})
@@ -138,8 +151,7 @@ class Renderer:
 
     def path_of(self, name: str) -> Path:
         """Return the file a template name stands for: the own one where it exists, else the shipped one."""
-        own = self._own / name if self._own is not None else None
-        return own if own is not None and own.is_file() else shipped_dir() / name
+        return next((folder / name for folder in self._folders if (folder / name).is_file()), shipped_dir() / name)
 
     def _rendered(self, name: str, branding: contents.Branding, variables: dict[str, Any]) -> str:
         try:
@@ -160,7 +172,7 @@ class Renderer:
         if template is None:
             if not self._folder_exists():
                 raise self._missing_folder().as_error()
-            environment = _Environment(self._loader, contents.sender_variables(branding))
+            environment = self._kind(self._loader, contents.sender_variables(branding))
             template = compiled[name] = environment.get_template(name)
         return template
 

@@ -120,15 +120,18 @@ class Composer:
 
     def preview(self, campaign: OutreachCampaign) -> RenderedMail:
         """Render `campaign`'s mail as it would go out now, but with an opt-out link that opts nobody out."""
-        return self._render(campaign, f"{self._sender.base_url or 'https://example.com'}/u/preview", _NOTHING_REPLACED)
+        return self._renderer.render(self.preview_content(campaign))
 
-    def _render(
-        self,
-        campaign: OutreachCampaign,
-        unsubscribe_url: str,
-        replacements: Replacements,
-    ) -> RenderedMail:
-        content = MailContent(
+    def preview_content(self, campaign: OutreachCampaign) -> MailContent:
+        """Return what a preview of `campaign`'s mail is written from."""
+        url = f"{self._sender.base_url or 'https://example.com'}/u/preview"
+        return self._content(campaign, url, _NOTHING_REPLACED)
+
+    def _render(self, campaign: OutreachCampaign, unsubscribe_url: str, replacements: Replacements) -> RenderedMail:
+        return self._renderer.render(self._content(campaign, unsubscribe_url, replacements))
+
+    def _content(self, campaign: OutreachCampaign, unsubscribe_url: str, replacements: Replacements) -> MailContent:
+        return MailContent(
             property_record=replacements.property_record or campaign.property_record or {},
             score_result=replacements.score_result or campaign.score_result or {},
             memo_url=campaign.memo_url,
@@ -137,7 +140,6 @@ class Composer:
             unsubscribe_url=unsubscribe_url,
             branding=self._sender.branding,
         )
-        return self._renderer.render(content)
 
     def _opt_out(self, token: str, local_part: str | None) -> _OptOut:
         sender = self._sender
