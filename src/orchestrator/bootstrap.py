@@ -35,6 +35,7 @@ from orchestrator.services.secrets import Secrets
 from orchestrator.services.subscribers import Subscribers
 from orchestrator.services.suppression_lists import SuppressionLists, of_account
 from orchestrator.services.unsubscribe import OptOuts
+from orchestrator.services.webhook_log import WebhookLog
 from orchestrator.settings import Settings
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop
@@ -75,6 +76,9 @@ class Services:
         self.begin = partial(repository.transaction, self.subscribers.notify)
         self.read = repository.reading
         self.loop = SenderLoop()
+        #: Counts what many people look at once for all of them.
+        self.figures = Bureau(self.read, parts.monotonic)
+        self.webhook_log = WebhookLog(self.begin, parts.monotonic)
         self._parts = parts
         self._closing: weakref.finalize[..., Services] | None = None
 
@@ -190,17 +194,14 @@ class Services:
             self.compliance.warn()
 
     @cached_property
-    def delivery_events(self) -> DeliveryEvents:
-        return DeliveryEvents(self.begin)
-
-    @cached_property
     def webhook_endpoint(self) -> Endpoint:
         """This process's side of the webhook endpoint."""
         return Endpoint(self.begin, self._parts.gap, self._parts.monotonic)
 
     @cached_property
     def intake(self) -> Intake:
-        return Intake(lambda: self.verifier, self.webhook_endpoint, self.delivery_events, self.opt_out_prefix)
+        store, watch = DeliveryEvents(self.begin), self.webhook_log.watching
+        return Intake(lambda: self.verifier, self.webhook_endpoint, store, self.opt_out_prefix, watch)
 
     @cached_property
     def reconciler(self) -> Reconciler:
@@ -210,11 +211,6 @@ class Services:
             prober = Prober(self.begin, lambda: self.transport, self.loop, s.probe_address, s.from_email, grace)
             probe = prober.send
         return Reconciler(self.begin, self.read, Rules(grace, gap=self._parts.gap), probe)
-
-    @cached_property
-    def figures(self) -> Bureau:
-        """Counts what many people look at once for all of them."""
-        return Bureau(self.read, self._parts.monotonic)
 
     @cached_property
     def opt_outs(self) -> OptOuts:
@@ -254,7 +250,8 @@ class Services:
     def inbox(self) -> Inbox:
         """Where SendGrid brings inbound mail."""
         secret = self.settings.inbound_secret
-        return Inbox(lambda: self.inbound_verifier, secret.get_secret_value() if secret else None, self.reply_intake)
+        known = secret.get_secret_value() if secret else None
+        return Inbox(lambda: self.inbound_verifier, known, self.reply_intake, self.webhook_log.watching)
 
     @property
     def opt_out_prefix(self) -> str | None:
@@ -267,6 +264,7 @@ class Services:
 
     def close(self) -> None:
         """Close connections and stop the sender's thread; the database stays open, it is its owner's."""
+        self.webhook_log.flush()
         if self._closing is not None:
             self._closing()
             self._closing = None

@@ -15,6 +15,7 @@ OrchestratorError
 ├── CampaignNotFound            (also ValueError)
 ├── AttemptNotFound             (also ValueError)
 ├── ReplyNotFound               (also ValueError)
+├── BatchNotFound               (also ValueError)
 ├── InvalidState                a command does not fit the campaign's present state
 │   └── SuppressionStays        an owner's word, or a complaint, is not taken back just like that
 ├── ProviderUnreachable         SendGrid could not be asked; nothing was changed by it
@@ -155,6 +156,16 @@ class ReplyNotFound(OrchestratorError, ValueError):
     def __init__(self, reply_id: str) -> None:
         self.reply_id = reply_id
         super().__init__(f"No reply has the id {reply_id}")
+
+
+class BatchNotFound(OrchestratorError, ValueError):
+    """There is no webhook batch with this id, or none any more."""
+
+    fix = "Batches are kept for seven days; the dashboard's page Webhooks lists them."
+
+    def __init__(self, batch_id: str) -> None:
+        self.batch_id = batch_id
+        super().__init__(f"No webhook batch has the id {batch_id}")
 
 
 class InvalidState(OrchestratorError):

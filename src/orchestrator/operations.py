@@ -31,6 +31,7 @@ from orchestrator.services.overview import Status
 from orchestrator.services.replies import Replies
 from orchestrator.services.resolve import Decision
 from orchestrator.services.suppression_lists import SuppressionLists
+from orchestrator.services.webhook_history import WebhookHistory
 from orchestrator.services.why import Installation, Trace
 
 
@@ -73,6 +74,12 @@ class Operations:
     def replies(self) -> Replies:
         """What owners answered: list, show, label, release, assign."""
         return self._services.replies
+
+    @property
+    def webhooks(self) -> WebhookHistory:
+        """What came in by webhook: list, open, find out what is wrong with signatures, take in again."""
+        s = self._services
+        return WebhookHistory(s.begin, s.read, s.webhook_log, s.intake, lambda: s.inbox)
 
     # Deciding
 

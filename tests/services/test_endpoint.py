@@ -206,7 +206,7 @@ def test_a_batch_whose_reach_could_not_be_written_is_refused_and_told_of_when_it
     with world(dsn) as w:
         campaign, at = w.send("ada@owners.test"), w.clock.now()
         services, opened_so_far = w.orchestrator.services, 0
-        begin = services.delivery_events._begin
+        begin = services.intake.store._begin
 
         @contextmanager
         def failing() -> Iterator[Transaction]:
@@ -221,7 +221,7 @@ def test_a_batch_whose_reach_could_not_be_written_is_refused_and_told_of_when_it
             "event": "processed", "tenant_id": TENANT, "campaign_id": campaign.id, "sg_event_id": new_id(),
             "outreach_message_id": w.attempts(campaign)[0].id,
         }  # fmt: skip
-        services.delivery_events._begin = failing  # type: ignore[assignment]
+        services.intake.store._begin = failing  # type: ignore[assignment]
         with pytest.raises(errors.DatabaseUnreachable):
             w.orchestrator.handle_webhook(event)
         assert reach(w.orchestrator.repository) == {}

@@ -27,6 +27,7 @@ STATUS: dict[type[errors.OrchestratorError], HTTPStatus] = {
     errors.CampaignNotFound: HTTPStatus.NOT_FOUND,
     errors.AttemptNotFound: HTTPStatus.NOT_FOUND,
     errors.ReplyNotFound: HTTPStatus.NOT_FOUND,
+    errors.BatchNotFound: HTTPStatus.NOT_FOUND,
     errors.InvalidState: HTTPStatus.CONFLICT,
     errors.ProviderUnreachable: HTTPStatus.BAD_GATEWAY,
     errors.TemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -63,6 +63,7 @@ EXIT_CODES: dict[type[BaseException], ExitCode] = {
     errors.CampaignNotFound: ExitCode.NOT_FOUND,
     errors.AttemptNotFound: ExitCode.NOT_FOUND,
     errors.ReplyNotFound: ExitCode.NOT_FOUND,
+    errors.BatchNotFound: ExitCode.NOT_FOUND,
     errors.InvalidState: ExitCode.CONFLICT,
     errors.ProviderUnreachable: ExitCode.PROVIDER,
     errors.TemplateError: ExitCode.CHECKS_FAILED,

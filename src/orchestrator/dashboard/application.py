@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from orchestrator.clock import Clock
-from orchestrator.dashboard import assets, batches, campaign, campaigns, gate, live, overview, settings, templating
+from orchestrator.dashboard import (
+    assets,
+    batches,
+    campaign,
+    campaigns,
+    gate,
+    inbox,
+    live,
+    overview,
+    replies,
+    settings,
+    suppressions,
+    templating,
+    webhooks,
+)
 from orchestrator.dashboard.access import Access
 from orchestrator.dashboard.frame import Frame
+from orchestrator.dashboard.mailbox import Mailbox
 from orchestrator.dashboard.viewing import House
 from orchestrator.orchestrator import OutreachOrchestrator
 
@@ -25,7 +40,7 @@ def create_app(
     clock: Clock,
     mode: str,
     start: str,
-    unread: Callable[[], int] | None = None,
+    mailbox: Mailbox | None = None,
 ) -> FastAPI:
     """Return the pages.
 
@@ -35,7 +50,7 @@ def create_app(
         clock: Says what time it is now.
         mode: ``sandbox``, ``validation`` or ``live``.
         start: The tenant whose pages come first while there is none.
-        unread: Returns how many mails of the sandbox's inbox nobody has read; None: there is no such inbox.
+        mailbox: The owners' mailboxes in the sandbox; None: there is no sandbox to look into.
     """
     app = FastAPI(title="Outreach dashboard", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     house = House(
@@ -45,15 +60,27 @@ def create_app(
         clock=clock,
         mode=mode,
         start=start,
-        unread=unread,
+        mailbox=mailbox,
     )
     gate.install(app, house)
-    app.state.live = watch = live.Live(orchestrator.desk.marks)
+    app.state.live = watch = live.Live(_marks(house))
     for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):
         app.include_router(routes)
-    for page in (overview, campaigns, campaign, batches, templating, settings):
+    for page in (
+        overview, campaigns, campaign, batches, replies, templating, suppressions, webhooks, settings, inbox
+    ):
         app.include_router(page.routes(house))
     return app
+
+
+def _marks(house: House) -> Callable[[str], Mapping[str, object]]:
+    """Return what says what has changed for a tenant, the sandbox's inbox included."""
+
+    def marks(tenant: str) -> Mapping[str, object]:
+        known = house.orchestrator.desk.marks(tenant)
+        return known if house.mailbox is None else {**known, "inbox": house.mailbox.mark()}
+
+    return marks
 
 
 class Beside:

@@ -18,7 +18,10 @@ from orchestrator.dashboard.viewing import FORM_LIMIT, Form, House
 _STATUS: dict[type[errors.OrchestratorError], HTTPStatus] = {
     errors.CampaignNotFound: HTTPStatus.NOT_FOUND,
     errors.AttemptNotFound: HTTPStatus.NOT_FOUND,
+    errors.ReplyNotFound: HTTPStatus.NOT_FOUND,
+    errors.BatchNotFound: HTTPStatus.NOT_FOUND,
     errors.ValidationError: HTTPStatus.BAD_REQUEST,
+    errors.WebhookError: HTTPStatus.CONFLICT,
     errors.InvalidState: HTTPStatus.CONFLICT,
     errors.TemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ConfigurationError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -13,6 +13,7 @@ import structlog
 
 from orchestrator import errors
 from orchestrator.services.reply_intake import Received, ReplyIntake
+from orchestrator.services.webhook_log import Watch, unrecorded
 from orchestrator.webhooks import inbound
 from orchestrator.webhooks.signature import Verifier
 
@@ -35,9 +36,17 @@ class Inbox:
         verifier: Returns what checks signatures, or None where no key is configured.
         secret: What the address ends in for mail that is not signed, or None.
         intake: Takes in what can be trusted.
+        watch: Writes down which POSTs came in.
     """
 
-    def __init__(self, verifier: Callable[[], Verifier | None], secret: str | None, intake: ReplyIntake) -> None:
+    def __init__(
+        self,
+        verifier: Callable[[], Verifier | None],
+        secret: str | None,
+        intake: ReplyIntake,
+        watch: Watch = unrecorded,
+    ) -> None:
+        self._watch = watch
         self._verifier = verifier
         self._secret = secret
         self._intake = intake
@@ -56,15 +65,24 @@ class Inbox:
             SignatureMissing, SignatureInvalid: It cannot be trusted; nothing was stored.
             DatabaseUnreachable: Nothing was stored; SendGrid will bring it again.
         """
-        self._trust(body, headers, secret)
+        with self._watch("inbound", body, headers) as arrival:
+            arrival.trust = self.trust(body, headers, secret)
+            received = self.take_again(body, headers)
+            known, nobodys = received.outcome == "duplicate", received.outcome == "unmatched"
+            arrival.stored(1, 1 - known - nobodys, int(known), int(nobodys))
+            return received
+
+    def take_again(self, body: bytes | mmap, headers: Mapping[str, str]) -> Received:
+        """Store a mail that is trusted; one that is known already changes nothing. Raises `DatabaseUnreachable`."""
         content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
         with self._in_memory(body) as raw:
             return self._keep(raw, content_type)
 
-    def _trust(self, body: bytes | mmap, headers: Mapping[str, str], secret: str | None) -> None:
+    def trust(self, body: bytes | mmap, headers: Mapping[str, str], secret: str | None = None) -> str:
+        """Return by what a mail can be trusted, ``secret`` or ``signed``. Raises as `take`, of what cannot be."""
         if secret is not None and self._secret is not None:
             if hmac.compare_digest(secret.encode(), self._secret.encode()):
-                return
+                return "secret"
             raise errors.SignatureInvalid(
                 "The address does not end in the secret, so nobody can tell who brought this mail.",
                 fix="Compare the address of the Inbound Parse setting with OUTREACH_INBOUND_SECRET.",
@@ -82,6 +100,7 @@ class Inbox:
         except errors.WebhookError as error:
             error.fix = _FIX
             raise
+        return "signed"
 
     @contextmanager
     def _in_memory(self, body: bytes | mmap) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator import errors
 from orchestrator.services.delivery_events import DeliveryEvents, Receipt
 from orchestrator.services.endpoint import Endpoint
+from orchestrator.services.webhook_log import Watch, unrecorded
 from orchestrator.webhooks import sendgrid
 from orchestrator.webhooks.signature import Verifier
 
@@ -18,13 +19,15 @@ class Intake:
     """Takes webhooks in.
 
     `verifier` returns what checks signatures, or raises `WebhookNotConfigured`; `endpoint` is told that a batch is
-    taken; `store` keeps its events; `opt_out_prefix` is what every opt-out link of ours begins with, or None.
+    taken; `store` keeps its events; `opt_out_prefix` is what every opt-out link of ours begins with, or None; `watch`
+    writes down which POSTs came in.
     """
 
     verifier: Callable[[], Verifier]
     endpoint: Endpoint
     store: DeliveryEvents
     opt_out_prefix: str | None
+    watch: Watch = unrecorded
 
     def handle(self, data: Any) -> Any:
         """Store one event (its result, or None) or a list (of results), unchecked. Raises `MalformedPayload`."""
@@ -46,9 +49,16 @@ class Intake:
             MalformedPayload: Not a JSON list.
             DatabaseUnreachable: Nothing was stored; SendGrid will send it again.
         """
-        with self.endpoint.taking():
+        with self.watch("events", raw_body, headers) as arrival, self.endpoint.taking():
             self.verify(raw_body, headers)
-            return self.store.ingest(sendgrid.parse(raw_body, opt_out_prefix=self.opt_out_prefix))
+            arrival.trust = "signed"
+            receipt = self.take_again(raw_body)
+            arrival.stored(receipt.received, receipt.new, receipt.duplicate, receipt.unknown)
+            return receipt
+
+    def take_again(self, raw_body: bytes) -> Receipt:
+        """Store a batch that is trusted; what is known already changes nothing. Raises `MalformedPayload`."""
+        return self.store.ingest(sendgrid.parse(raw_body, opt_out_prefix=self.opt_out_prefix))
 
     def _ingest(self, data: list[Any]) -> Receipt:
         normalised = [sendgrid.normalise(event, opt_out_prefix=self.opt_out_prefix) for event in data]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from orchestrator.repository import Transaction, instance, pruning, workers
+from orchestrator.repository import Transaction, instance, pruning, webhook_batches, workers
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +20,8 @@ Prune = Callable[[Transaction, datetime, int], int]
 KEEP_PUBLISHED = timedelta(days=7)
 #: How long webhook events that belong to nobody are kept, with the reason.
 KEEP_UNMATCHED = timedelta(days=90)
+#: How long webhook batches are kept as they came in; SendGrid itself tries for at most three days.
+KEEP_WEBHOOKS = timedelta(days=7)
 #: How long a process that went away is remembered.
 KEEP_WORKERS = timedelta(days=1)
 #: Rows deleted in one transaction.
@@ -50,6 +52,7 @@ def run(begin: Begin, end_over: Callable[[], int] = lambda: 0) -> Counter[str]:
     chores: tuple[tuple[str, Prune, timedelta], ...] = (
         ("outbox", pruning.published_events, KEEP_PUBLISHED),
         ("unmatched_events", pruning.unmatched, KEEP_UNMATCHED),
+        ("webhook_batches", webhook_batches.prune, KEEP_WEBHOOKS),
     )
     for name, prune, keep in chores:
         count = CHUNK

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from orchestrator.repository.tables.base import metadata
 from orchestrator.repository.tables.installation import accounts, instance, tenants, workers
-from orchestrator.repository.tables.journal import counters, events, outbox, unmatched_events, webhook_batches
+from orchestrator.repository.tables.journal import TROUBLED, counters, events, outbox, unmatched_events, webhook_batches
 from orchestrator.repository.tables.ledger import DUPLICATE, IN_DOUBT, campaigns, messages
-from orchestrator.repository.tables.people import addresses, lifted_suppressions, replies, suppressions
+from orchestrator.repository.tables.people import WAITING, addresses, lifted_suppressions, replies, suppressions
 
 __all__ = [
     "DUPLICATE",
     "IN_DOUBT",
+    "TROUBLED",
+    "WAITING",
     "accounts",
     "addresses",
     "campaigns",

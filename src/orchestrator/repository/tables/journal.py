@@ -84,6 +84,7 @@ webhook_batches = sa.Table(
     sa.Column("source", sa.String(16), nullable=False),
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("trust", sa.String(16), nullable=False),
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("why", sa.Text),
     sa.Column("events", sa.Integer),
@@ -96,3 +97,7 @@ webhook_batches = sa.Table(
     sa.Column("body", sa.LargeBinary),
     sa.PrimaryKeyConstraint("id", name="pk_webhook_batches"),
 )
+#: Batches that somebody may have to look at; all others were stored.
+TROUBLED = sa.text("outcome <> 'stored'")
+partial("ix_webhook_batches_troubled", TROUBLED, webhook_batches.c.id)
+sa.Index("ix_webhook_batches_received_at", webhook_batches.c.received_at)

@@ -112,3 +112,8 @@ partial(
     replies.c.address_key,
 )
 partial("ix_replies_unmatched", replies.c.tenant_id.is_(None), replies.c.id)
+#: Replies that somebody has to read and answer, in these very words wherever the index is to be used.
+WAITING = sa.text("kind = 'human' AND released_at IS NULL AND label IN ('question', 'interested', 'other', 'legal')")
+partial("ix_replies_waiting", WAITING, replies.c.tenant_id, replies.c.id)
+partial("ix_replies_labelled", replies.c.labelled_at.is_not(None), replies.c.tenant_id, replies.c.labelled_at)
+sa.Index("ix_replies_labels", replies.c.tenant_id, replies.c.kind, replies.c.label, replies.c.id)

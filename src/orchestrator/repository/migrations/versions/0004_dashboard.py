@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=16), nullable=False),
         sa.Column("received_at", TIME, nullable=False),
         sa.Column("milliseconds", sa.Integer(), nullable=False),
+        sa.Column("trust", sa.String(length=16), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("why", sa.Text()),
         sa.Column("events", sa.Integer()),
@@ -46,3 +47,25 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary()),
         sa.PrimaryKeyConstraint("id", name="pk_webhook_batches"),
     )
+    if op.get_bind().dialect.name == "postgresql":  # bodies are compressed already; to try again gains nothing
+        op.execute("ALTER TABLE webhook_batches ALTER COLUMN body SET STORAGE EXTERNAL")
+    troubled = sa.text("outcome <> 'stored'")
+    op.create_index(
+        "ix_webhook_batches_troubled",
+        "webhook_batches",
+        ["id"],
+        postgresql_where=troubled,
+        sqlite_where=troubled,
+    )
+    op.create_index("ix_webhook_batches_received_at", "webhook_batches", ["received_at"])
+    _replies()
+
+
+def _replies() -> None:
+    waiting = "kind = 'human' AND released_at IS NULL AND label IN ('question', 'interested', 'other', 'legal')"
+    for name, where, column in (
+        ("ix_replies_waiting", sa.text(waiting), "id"),
+        ("ix_replies_labelled", sa.text("labelled_at IS NOT NULL"), "labelled_at"),
+    ):
+        op.create_index(name, "replies", ["tenant_id", column], postgresql_where=where, sqlite_where=where)
+    op.create_index("ix_replies_labels", "replies", ["tenant_id", "kind", "label", "id"])
