@@ -7,12 +7,16 @@ from typing import Any
 
 from orchestrator import bootstrap, contracts
 from orchestrator.rendering import RenderedMail
-from orchestrator.repository import attention, tenants
+from orchestrator.repository import attention, reply_lists, tenants
 from orchestrator.repository.browse import Batch
+from orchestrator.repository.suppression_search import Place, Wanted
 from orchestrator.repository.tenants import Tenant
-from orchestrator.services import browse, tenancy
+from orchestrator.services import browse, suppression_browse, tenancy
 from orchestrator.services.browse import Dossier, Page
+from orchestrator.services.correspondence import Correspondence
 from orchestrator.services.figures import LONGEST_DAYS, Figures
+from orchestrator.services.suppression import parse_kind, parse_reason
+from orchestrator.services.suppression_browse import Entries
 from orchestrator.services.templating import Templating
 
 #: Tenants that are listed at once.
@@ -60,10 +64,14 @@ class Desk:
         return tenancy.describe(self._services.begin, tenant, name, time_zone)
 
     def waiting(self, tenant_id: Any) -> dict[str, int]:
-        """Return what of a tenant waits for a person, each counted up to 1,000: ``held`` and ``in_doubt``."""
+        """Return what of a tenant waits for a person, counted up to 1,000: ``held``, ``in_doubt``, ``replies``."""
         tenant = contracts.parse_id("tenant_id", tenant_id)
         with self._services.read() as tx:
-            return {"held": attention.held(tx, tenant), "in_doubt": attention.in_doubt(tx, tenant)}
+            return {
+                "held": attention.held(tx, tenant),
+                "in_doubt": attention.in_doubt(tx, tenant),
+                "replies": reply_lists.waiting(tx, tenant),
+            }
 
     def marks(self, tenant_id: Any) -> dict[str, object]:
         """Return marks that change when something of a tenant has happened: ``campaigns``, ``replies``, ``dispatcher``.
@@ -132,3 +140,33 @@ class Desk:
         """
         tenant = contracts.parse_id("tenant_id", tenant_id)
         return self._services.figures.of(tenant, min(contracts.parse_count("days", days), LONGEST_DAYS))
+
+    @property
+    def letters(self) -> Correspondence:
+        """What owners answered, to be looked through."""
+        return Correspondence(self._services.read)
+
+    def suppressions(
+        self, tenant_id: Any, typed: str = "", *, kind: str | None = None, reason: str | None = None, limit: int = 50,
+        before: Place | None = None, after: Place | None = None,
+    ) -> Entries:  # fmt: skip
+        """Return one page of whom and what nobody writes to.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            typed: Part of an address, a domain or a property's id; empty: all.
+            kind: ``address``, ``domain`` or ``property``; None: all.
+            reason: One of `SuppressionReason`; None: all.
+            limit: Lines on a page.
+            before: Go back to those in front of this place.
+            after: Go on with those behind this place.
+
+        Raises:
+            ValidationError: A value is none of these.
+        """
+        tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
+        wanted = Wanted(
+            contracts.parse_text("typed", typed), parse_kind(kind) if kind else None,
+            parse_reason(reason) if reason else None,
+        )  # fmt: skip
+        return suppression_browse.page(self._services.read, tenant, wanted, most, before=before, after=after)

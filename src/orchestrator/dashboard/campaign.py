@@ -11,12 +11,13 @@ from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from orchestrator import contracts, errors
-from orchestrator.dashboard import timeline
+from orchestrator.dashboard import letters, timeline
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.lifecycle import Command
+from orchestrator.domain.suppression import Kind
 
 #: A mail is a stranger's page: it runs nothing, loads nothing, goes nowhere, and cannot reach what is around it.
 _MAIL_POLICY = (
@@ -33,6 +34,8 @@ _ACTS = {
     "release": (Command.RELEASE, "Release", False),
     "cancel": (Command.CANCEL, "Cancel campaign", True),
 }
+#: What may be done about the owner, whatever the campaign's own state.
+_ABOUT_THE_OWNER = ("suppress", "read")
 
 
 def routes(house: House) -> APIRouter:
@@ -45,8 +48,11 @@ def routes(house: House) -> APIRouter:
     @router.get(here)
     def page(campaign: str, mail: str = "desktop", done: str = "", view: View = seen) -> Response:
         dossier = desk.campaign(view.tenant.tenant_id, campaign)
+        standing = desk.letters.standing(view.tenant.tenant_id, campaign, dossier.campaign.owner_address_key)
         context = {
             "one": dossier.campaign,
+            "standing": standing,
+            "letters": list(map(letters.shown, standing.letters)),
             "entries": list(timeline.told(dossier.events)),
             "attempts": dossier.attempts,
             "trace": house.orchestrator.operations.why(campaign, view.tenant.tenant_id),
@@ -54,7 +60,7 @@ def routes(house: House) -> APIRouter:
             "mail": mail if mail in VIEWS else "desktop",
             "views": VIEWS,
             "place": _place(dossier.campaign),
-            "told": done if done in _ACTS else None,
+            "told": done if done in (*_ACTS, *_ABOUT_THE_OWNER) else None,
         }
         return house.frame.page(view, "campaign.html", **context)
 
@@ -114,11 +120,26 @@ def _act(house: House, form: Form, campaign: str, tenant: str) -> None:
         "hold": lambda: product.hold_campaign(campaign, tenant, form.required("reason", "Say why.")),
         "release": lambda: product.release_campaign(campaign, tenant),
         "cancel": lambda: product.cancel_campaign(campaign, tenant),
+        "suppress": lambda: _suppress(house, form, campaign, tenant),
+        "read": lambda: _read(house, campaign, tenant),
     }
     if form["act"] not in acts:
         raise errors.ValidationError("act", f"must be one of {', '.join(acts)}")
     contracts.parse_id("campaign_id", campaign)
     acts[form["act"]]()
+
+
+def _suppress(house: House, form: Form, campaign: str, tenant: str) -> None:
+    owner = house.orchestrator.desk.campaign(tenant, campaign).campaign.owner_email
+    reason = form.required("reason", "Say why; it is kept with the entry.")
+    house.orchestrator.operations.suppressions.add(tenant, owner, kind=Kind.ADDRESS, source=reason)
+
+
+def _read(house: House, campaign: str, tenant: str) -> None:
+    """Note that somebody has read what the owner wrote: all of it, so that nothing waits for it any more."""
+    owner = house.orchestrator.desk.campaign(tenant, campaign).campaign.owner_address_key
+    for reply in house.orchestrator.desk.letters.standing(tenant, campaign, owner).holding:
+        house.orchestrator.operations.replies.release(reply, tenant)
 
 
 def _place(campaign: OutreachCampaign) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,6 +12,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from orchestrator import errors
+from orchestrator.dashboard import sheets
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 from orchestrator.repository.browse import Listed
@@ -22,8 +21,6 @@ PAGE = 50
 #: Lines fetched at once for a download.
 _CHUNK = 500
 _COLUMNS = tuple(Listed._fields)
-#: Characters that make a spreadsheet take a cell for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 #: What may be done to several at once: the word of the form, of the button, and of what is told afterwards.
 ACTS = {"hold": "held", "release": "released", "cancel": "cancelled", "retry": "due again"}
@@ -150,24 +147,11 @@ def _address(view: View, **query: object) -> str:
 
 def _lines(house: House, tenant: str, q: str) -> Iterator[str]:
     """Write what a search finds as CSV, some rows at a time, however many there are."""
-    yield _csv([_COLUMNS])
+    yield sheets.lines([_COLUMNS])
     before = None
     while True:
         found = house.orchestrator.desk.campaigns(tenant, q, limit=_CHUNK, before=before)
-        yield _csv(tuple(_cell(value) for value in row) for row in found.campaigns)
+        yield sheets.lines(found.campaigns)
         if found.older is None:
             return
         before = found.older
-
-
-def _csv(rows: object) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows)  # type: ignore[arg-type]
-    return buffer.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    shown = value.isoformat() if hasattr(value, "isoformat") else str(value)  # type: ignore[union-attr]
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown

@@ -6,8 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from orchestrator.repository import reply_lists
 from orchestrator.repository.engine import Transaction
-from orchestrator.repository.tables import IN_DOUBT, accounts, campaigns, counters, events, messages, replies, workers
+from orchestrator.repository.tables import IN_DOUBT, accounts, campaigns, counters, events, messages, workers
 
 #: Counting stops here.
 MOST = 1000
@@ -32,13 +33,11 @@ def marks(tx: Transaction, tenant_id: str) -> dict[str, object]:
     """Return what changes when something of a tenant has happened, by what it is about; cheap at any size."""
     counted = _counters(tenant_id)
     newest = sa.select(sa.func.max(events.c.id)).where(events.c.tenant_id == tenant_id)
-    answered = sa.select(sa.func.max(replies.c.id)).where(replies.c.tenant_id == tenant_id)
-    labelled = sa.select(sa.func.max(replies.c.labelled_at)).where(replies.c.tenant_id == tenant_id)
     paused = sa.select(accounts.c.account, accounts.c.pause_reason).where(accounts.c.paused_at.is_not(None))
     working = sa.select(workers.c.id, workers.c.state, workers.c.sent).order_by(workers.c.id)
     return {
         "campaigns": (tx.execute(newest).scalar(), _rows(tx, counted)),
-        "replies": (tx.execute(answered).scalar(), tx.execute(labelled).scalar()),
+        "replies": reply_lists.marks(tx, tenant_id),
         "dispatcher": (in_doubt(tx, tenant_id), held(tx, tenant_id), _rows(tx, paused), _rows(tx, working)),
     }
 

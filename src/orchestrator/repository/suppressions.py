@@ -108,7 +108,8 @@ _DELETE = {
 }
 
 
-def _entry(row: sa.Row[Any]) -> Entry:
+def entry_of_row(row: sa.Row[Any]) -> Entry:
+    """Return the entry that a whole row of the table holds."""
     values = dict(zip(_COLUMNS, row, strict=True))
     return Entry(**values | {"kind": Kind(values["kind"]), "reason": SuppressionReason(values["reason"])})
 
@@ -151,7 +152,7 @@ def about(tx: Transaction, subjects: Iterable[Subject]) -> list[Entry]:
     if not keys:
         return []
     rows = tx.execute(_BY_SUBJECT[tx.dialect.is_postgresql], {"keys": orjson.dumps(keys).decode()})
-    return [_entry(row) for row in rows]
+    return [entry_of_row(row) for row in rows]
 
 
 def strongest(entries: Iterable[Entry], now: datetime) -> dict[Subject, Entry]:
@@ -240,7 +241,7 @@ def page(
         query = query.where(table.c.kind == kind)
     if reason is not None:
         query = query.where(table.c.reason == reason)
-    return [_entry(row) for row in tx.execute(query.order_by(*order).limit(limit))]
+    return [entry_of_row(row) for row in tx.execute(query.order_by(*order).limit(limit))]
 
 
 def lifted_from(tx: Transaction, subject: Subject) -> list[Lifted]:

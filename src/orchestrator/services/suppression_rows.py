@@ -36,7 +36,13 @@ def _row(line: Line, text: str, columns: list[str] | None) -> Row:
         return Row(line.number, _raw(line), problem=f"is not CSV: {error}")
     if len(values) != len(columns):
         return Row(line.number, _raw(line), problem=f"has {len(values)} values, the header has {len(columns)} columns")
-    return Row(line.number, _raw(line), {name: value.strip() for name, value in zip(columns, values, strict=True)})
+    return Row(line.number, _raw(line), {name: _plain(value) for name, value in zip(columns, values, strict=True)})
+
+
+def _plain(value: str) -> str:
+    """Return a cell without the quote that stands in front of what a spreadsheet would take for a formula."""
+    value = value.strip()
+    return value[1:] if value.startswith(("'=", "'+", "'-", "'@")) else value
 
 
 def _text(line: Line) -> tuple[str | None, str | None]:

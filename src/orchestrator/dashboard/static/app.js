@@ -32,7 +32,7 @@
   // A fragment that is being read or typed into is not taken away under the pointer: it waits until it is left.
   const busy = (element) =>
     element.contains(document.activeElement) && document.activeElement.matches("input,textarea,select")
-    || element.querySelector(":popover-open, dialog[open]") || element.matches(":hover") && element.dataset.calm !== undefined;
+    || element.querySelector(":popover-open, dialog[open], [data-keep][open]") || element.matches(":hover") && element.dataset.calm !== undefined;
   const waiting = new Set();
   const nudge = (name) => {
     for (const element of document.querySelectorAll(`[data-on~="${name}"]`)) {
