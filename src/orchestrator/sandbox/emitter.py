@@ -20,6 +20,7 @@ import orjson
 
 from orchestrator.sandbox.config import SandboxConfig
 from orchestrator.sandbox.poster import Poster
+from orchestrator.sandbox.posts import Post, Posts
 
 SEPARATOR = b",\r\n"
 log = logging.getLogger(__name__)
@@ -31,17 +32,19 @@ Action = Callable[[], object]
 class Batch:
     """Serialised events that travel, fail and are retried together."""
 
-    __slots__ = ("attempt", "era", "opened", "parts", "size")
+    __slots__ = ("attempt", "era", "event_ids", "opened", "parts", "size")
 
     def __init__(self, era: int) -> None:
         self.era = era
         self.parts: list[bytes] = []
+        self.event_ids: list[str] = []
         self.size = 0
         self.attempt = 0
         self.opened = time.monotonic()
 
-    def add(self, part: bytes) -> None:
+    def add(self, part: bytes, event_id: str) -> None:
         self.parts.append(part)
+        self.event_ids.append(event_id)
         self.size += len(part) + len(SEPARATOR)
 
     def body(self) -> bytes:
@@ -85,6 +88,7 @@ class Emitter:
         self._running = False
         self._threads: list[threading.Thread] = []
         self._tally = Tally()
+        self.posts = Posts()
 
     def schedule(self, actions: Iterable[tuple[float, Action]]) -> None:
         """Run each action on the emitter's thread after its delay in real seconds."""
@@ -110,7 +114,7 @@ class Emitter:
             if batch is None:
                 batch = self._shards[shard] = Batch(self._era)
                 self._wake()
-            batch.add(part)
+            batch.add(part, event.get("sg_event_id", ""))
 
     def begin(self) -> int:
         """Count one more thing that has not come to its end; return what `end` must be told."""
@@ -183,6 +187,7 @@ class Emitter:
             self._shards.clear()
             self._tally = Tally()
             self._state.notify_all()
+        self.posts.clear()
 
     def _wake(self) -> None:
         if self._idle:
@@ -239,8 +244,15 @@ class Emitter:
             if not self._running:
                 self._parked.append(batch)
             elif batch.era == self._era:
-                self._settle_batch(batch, poster.post(batch.body()))
+                began = time.monotonic()
+                failure = poster.post(batch.body())
+                self._note(batch, failure, poster.status, time.monotonic() - began)
+                self._settle_batch(batch, failure)
         poster.close()
+
+    def _note(self, batch: Batch, failure: str | None, status: int | None, seconds: float) -> None:
+        answer = failure or f"HTTP {status}"
+        self.posts.add(batch.event_ids, Post(answer, failure is None, seconds, len(batch.parts), batch.attempt))
 
     def _settle_batch(self, batch: Batch, failure: str | None) -> None:
         schedule = self._config.retry_schedule

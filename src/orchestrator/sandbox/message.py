@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,14 +117,33 @@ class Message:
             return []
         links: list[Link] = []
         for index, anchor in enumerate(_ANCHOR.finditer(self.body("text/html") or "")):
-            attributes = anchor.group(1)
-            href = _HREF.search(attributes)
-            if href and "clicktracking=off" not in attributes.lower().replace('"', "").replace("'", ""):
+            if href := _tracked(anchor.group(1)):
                 links.append(Link(html.unescape(href.group(1) or href.group(2)), index, "html"))
         if self._tracking("click").get("enable_text"):
             found = _TEXT_LINK.findall(self.body("text/plain") or "")
             links += [Link(url, index, "text") for index, url in enumerate(found)]
         return links[:_MAX_TRACKED_LINKS]
+
+    def rewritten(self, address: Callable[[Link], str]) -> str | None:
+        """Return the HTML part as SendGrid sends it: each tracked link leads to `address` of it; None: no such part."""
+        known = {link.index: link for link in self.links() if link.part == "html"}
+        position = itertools.count()
+
+        def anchor(found: re.Match[str]) -> str:
+            link, href = known.get(next(position)), _tracked(found.group(1))
+            if link is None or href is None:
+                return found.group(0)
+            start, end = href.span()
+            return f'<a {href.string[:start]}href="{html.escape(address(link))}"{href.string[end:]}>'
+
+        body = self.body("text/html")
+        return None if body is None else _ANCHOR.sub(anchor, body)
+
+
+def _tracked(attributes: str) -> re.Match[str] | None:
+    """Return where the address of a link stands that SendGrid would rewrite; None: it would not."""
+    href = _HREF.search(attributes)
+    return href if href and "clicktracking=off" not in attributes.lower().replace('"', "").replace("'", "") else None
 
 
 def messages_of(

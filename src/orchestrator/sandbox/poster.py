@@ -35,6 +35,8 @@ class Poster:
         self._connection = _CONNECTIONS[parts.scheme](parts.hostname, parts.port, timeout=timeout)
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._sign = sign
+        #: HTTP status of the newest answer.
+        self.status: int | None = None
 
     def post(self, body: bytes) -> str | None:
         """Post one body; return None when it was answered with 2xx, else what went wrong."""
@@ -61,6 +63,7 @@ class Poster:
         self._connection.request("POST", self._target, body, headers)
         answer = self._connection.getresponse()
         answer.read()
+        self.status = answer.status
         return None if 200 <= answer.status < 300 else f"HTTP {answer.status}"
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from orchestrator.sandbox.inbound.settings import ParseSettings, checked_url
 from orchestrator.sandbox.message import Message, messages_of
 from orchestrator.sandbox.outcomes import Step
 from orchestrator.sandbox.owners.people import Owners
+from orchestrator.sandbox.posts import Post
 from orchestrator.sandbox.reporting import Reporter
 from orchestrator.sandbox.store import MessageStore
 from orchestrator.sandbox.stories import Stories
@@ -233,6 +235,14 @@ class Sandbox:
             before: Only those whose `number` is lower (cursor of the next page).
         """
         return self._store.newest(to, limit, before)
+
+    def posts(self, event_id: str) -> list[Post]:
+        """Return the newest attempts to bring an event (by its ``sg_event_id``) to the webhook, oldest first."""
+        return self._emitter.posts.of(event_id)
+
+    def wait_until_posted(self, event_ids: Collection[str], timeout: float) -> bool:
+        """Wait until each event was posted once, whatever the answer; False when `timeout` seconds were not enough."""
+        return self._emitter.posts.wait(event_ids, timeout)
 
     def wait_for_message(self, to: str | None = None, timeout: float = 10.0) -> Message | None:
         """Return the newest message to an address, waiting up to `timeout` seconds for one; None when none came."""
