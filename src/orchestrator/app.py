@@ -81,7 +81,7 @@ def create_pages(
     *,
     start: str,
     is_open: bool = False,
-    unread: Callable[[], int] | None = None,
+    mailbox: dashboard.Mailbox | None = None,
 ) -> FastAPI:
     """Return the dashboard as the settings say.
 
@@ -89,7 +89,7 @@ def create_pages(
         orchestrator: The façade.
         start: The tenant whose pages come first while there is none.
         is_open: Whether nobody needs a password: for a demo that only this machine reaches.
-        unread: Returns how many mails of the sandbox's inbox nobody has read; None: there is no such inbox.
+        mailbox: The owners' mailboxes in the sandbox; None: there is no sandbox to look into.
 
     Raises:
         ConfigurationError: The password's hash is none.
@@ -109,7 +109,7 @@ def create_pages(
         secure=public.scheme == "https",
     )
     mode = "validation" if s.sandbox_mode else "live" if services.compliance.live else "sandbox"
-    return dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, unread=unread)
+    return dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, mailbox=mailbox)
 
 
 async def _beat(orchestrator: OutreachOrchestrator, pause: Callable[[float], Awaitable[object]]) -> None:

@@ -191,7 +191,7 @@ def test_demo_takes_the_next_port_stays_until_ctrl_c_and_cleans_up(tmp_path: Pat
             told = json.loads(process.stdout.readline())
             assert urlsplit(told["service"]).port != port
             assert told["statistics"]["scheduled"] == 1  # the estate, which waits for a person
-            assert sum(told["statistics"].values()) == 24
+            assert sum(told["statistics"].values()) == 25  # the sample, and the one that waits for you
             assert get(told["service"], "/readyz")[0] == 200
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=TIMEOUT)

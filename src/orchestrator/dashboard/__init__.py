@@ -2,5 +2,6 @@
 
 from orchestrator.dashboard.access import Access
 from orchestrator.dashboard.application import Beside, create_app
+from orchestrator.dashboard.mailbox import Mailbox
 
-__all__ = ["Access", "Beside", "create_app"]
+__all__ = ["Access", "Beside", "Mailbox", "create_app"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -13,6 +13,7 @@ from orchestrator import contracts, errors
 from orchestrator.clock import Clock
 from orchestrator.dashboard.access import Access, LoginNeeded, Refused, Session
 from orchestrator.dashboard.frame import Frame, View, times_of
+from orchestrator.dashboard.mailbox import Mailbox
 from orchestrator.orchestrator import OutreachOrchestrator
 
 #: Bytes of a form; a template being edited is the largest.
@@ -31,8 +32,8 @@ class House:
     mode: str
     #: The tenant whose pages come first while there is none.
     start: str
-    #: Returns how many mails nobody has read in the sandbox's inbox; None: there is no sandbox to look into.
-    unread: Callable[[], int] | None = None
+    #: The owners' mailboxes in the sandbox; None: there is no sandbox to look into.
+    mailbox: Mailbox | None = None
 
     def view(self, request: Request, tenant: str) -> View:
         """Dependency: who looks at what. Raises `Refused`, `LoginNeeded`, `ValidationError`."""
@@ -48,8 +49,8 @@ class House:
             times=times_of(chosen, self.clock.now()),
             mode=self.mode,
             guarded=not self.access.open,
-            waiting={**waiting, "inbox": self.unread() if self.unread else 0},
-            inbox=self.unread is not None,
+            waiting={**waiting, "inbox": self.mailbox.counts(chosen.tenant_id)[1] if self.mailbox else 0},
+            inbox=self.mailbox is not None,
         )
 
     def session(self, request: Request) -> Session:

@@ -7,8 +7,8 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
-from orchestrator.cli.demo import drive, show, verdict
-from orchestrator.cli.demo.stage import Play, Stage, ignored_configuration, staged
+from orchestrator.cli.demo import browser, drive, show, verdict
+from orchestrator.cli.demo.stage import BATCH, Play, Stage, ignored_configuration, staged
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output
 
@@ -34,24 +34,66 @@ def run(play: Play, output: Output, *, check: bool) -> ExitCode:
 def _perform(on: Stage, play: Play, output: Output) -> None:
     show.scenery(output, on, keep=play.keep is not None)
     created = on.import_sample()
-    output.say(f" [green]✓[/] sample data       {len(created)} owners in public-record style")
+    on.mailbox.look_after({result.campaign.id for result in created if result.campaign})
+    output.say(f" [green]✓[/] sample data       {len(created)} owners in public-record style, and you")
     output.say("")
+    yours = on.write_to_you()
+    on.wait_until(lambda: on.mail_of(yours) is not None, PATIENCE)
+    mail = on.mail_of(yours)
+    opening = not output.structured and browser.wanted() and browser.opened(on.inbox(mail))
+    watch = Watch(on, output, yours)
+    show.invitation(output, on, mail, opening=opening)
 
     def quiet() -> bool:
         return on.everything_left() and bool(on.sandbox.settle(0.0)["settled"])
 
     show.follow(output, on, quiet, PATIENCE)
-    _one_answers(on, output)
+    _one_answers(on, output, yours)
     if output.structured:
-        output.document(_addresses(on))
-    show.your_turn(output, on)
+        output.document({**_addresses(on), "inbox": on.inbox(mail)})
+    show.elsewhere(output, on)
+    watch.everything()
     threading.Event().wait()
 
 
-def _one_answers(on: Stage, output: Output) -> None:
-    """Let the owner of the newest mail that was opened answer it, so that there is a reply to look at."""
+class Watch:
+    """Tells in the terminal what the product records: of your own mail at once, of the others when the show is over.
+
+    Args:
+        on: The stage.
+        output: Where to tell it.
+        yours: The campaign whose owner is whoever watches.
+    """
+
+    def __init__(self, on: Stage, output: Output, yours: str) -> None:
+        self._on, self._output, self._yours = on, output, yours
+        self._everything = False
+        on.orchestrator.subscribe("*", self._tell)
+
+    def everything(self) -> None:
+        """Tell of the sample's owners too from now on; the made-up ones have the overview."""
+        self._everything = True
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        campaign = event["data"].get("campaign_id")
+        if campaign == self._yours:
+            show.happened(self._output, event, "you")
+        elif self._everything and (owner := self._owner(campaign)):
+            show.happened(self._output, event, owner)
+
+    def _owner(self, campaign: str | None) -> str | None:
+        stored = campaign and self._on.orchestrator.get_campaign(campaign, self._on.tenant)
+        return stored.owner_email if stored and stored.batch == BATCH else None
+
+
+def _one_answers(on: Stage, output: Output, yours: str) -> None:
+    """Let the owner of the newest mail that was opened answer it, so that there is a reply to look at; never you."""
     reports = on.sandbox.truth()["campaigns"]
-    opened = [m for m in on.sandbox.messages(limit=500) if reports[drive.campaign_of(m)]["status"] == "opened"]
+    opened = [
+        message
+        for message in on.sandbox.messages(limit=500)
+        if reports[drive.campaign_of(message)]["status"] == "opened" and drive.campaign_of(message) != yours
+    ]
     if opened:
         campaign = drive.answer(on, opened[0])
         output.say(f" [green]✓[/] one owner answered  outreach campaign show {campaign}")

@@ -7,16 +7,18 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.demo import stage
+from orchestrator.cli.demo import browser, stage
 from orchestrator.cli.output import Output, person
 from orchestrator.cli.version import version
 
@@ -104,13 +106,31 @@ def follow(output: Output, on: Stage, done: Callable[[], bool], timeout: float) 
         live.update(look(), refresh=True)
 
 
-def your_turn(output: Output, on: Stage) -> None:
-    """Say what can be opened and tried now."""
-    mails, newest = f"{on.sandbox_url}/sandbox/api/messages", on.sandbox.messages(limit=1)
-    output.say(" Your turn:")
-    output.say(f"  mails    {mails}")
-    if newest:
-        output.say(f"  newest   {mails}/{newest[0].id}")
+def invitation(output: Output, on: Stage, mail: str | None, *, opening: bool) -> None:
+    """Say that a mail is waiting, where it is, and how to get there."""
+    output.say("[bold] Your turn — one mail is waiting for you:[/]")
+    output.say(f"  1  open it          {on.inbox(mail)}{'   (opening in your browser)' if opening else ''}")
+    output.say("  2  click the button in it")
+    output.say("  3  reply            and watch the right-hand strip")
+    output.say(f"  results             {on.url}/t/{on.tenant}")
+    if browser.remote():
+        output.say(" You are here over SSH. On the machine you sit at, run")
+        output.say(f"  {browser.tunnel(on.url)}")
+        output.say(" and open the same address there.")
+    output.say("")
+
+
+def happened(output: Output, event: Mapping[str, Any], who: str) -> None:
+    """Say in one line what the product has just recorded."""
+    moment = datetime.now().astimezone().strftime("%H:%M:%S")  # the watcher's own clock
+    words = str(event["type"]).removeprefix("event.outreach.").replace("_", " ").replace(".", " ")
+    output.say(f" {moment}  {escape(words):<12} {escape(who)}")
+
+
+def elsewhere(output: Output, on: Stage) -> None:
+    """Say what else can be looked at and tried now."""
+    output.say(" Behind the pages:")
+    output.say(f"  mails    {on.sandbox_url}/sandbox/api/messages")
     output.say(f"  health   {on.url}/readyz?verbose")
     output.say(f"  metrics  {on.url}/metrics")
     output.say(" In another terminal:")

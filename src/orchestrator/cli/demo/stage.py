@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import orjson
 
 from orchestrator import app, errors, settings
 from orchestrator.cli import serving
+from orchestrator.cli.demo import crowd
+from orchestrator.cli.demo.mailbox import SandboxMailbox
 from orchestrator.cli.options import DEFAULT_TENANT
 from orchestrator.cli.session import ENV_FILE
 from orchestrator.orchestrator import OutreachOrchestrator
@@ -30,6 +33,27 @@ API_KEY = "SG.demo.only-the-sandbox-takes-this"
 BATCH = "sample"
 #: Where owners' answers come in; no such host exists, so no mail can go there but the sandbox's.
 INBOUND_HOST = "reply.acme-realty.example.test"
+
+
+#: The campaign whose owner is whoever watches; nothing happens to its mail by itself (``delivered`` decides that).
+YOURS: dict[str, Any] = {
+    "property_record": {
+        "id": "0d3f7c1e-5f0a-4c1d-9a0e-14000ca57001",
+        "owner": {"name": "Jordan Owner", "email": "delivered.you@example.test"},
+        "address": {"line1": "14 Oak Street", "city": "Springfield", "state": "IL", "zip": "62701"},
+        "attrs": {"beds": 3, "baths": 2, "sqft": 1620, "year_built": 1961},
+    },
+    "score_result": {
+        "score": 88,
+        "reasons": [
+            {"feature": "rents", "weight": 0.4, "direction": "positive", "note": "Rents nearby rose 5% in a year"},
+            {"feature": "roof", "weight": 0.3, "direction": "positive", "note": "New roof in 2022, by the city permit"},
+            {"feature": "road", "weight": 0.2, "direction": "negative", "note": "The street carries through traffic"},
+        ],
+    },
+    "memo_url": "https://memos.example.test/14-oak-street.pdf",
+    "batch": "yours",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +91,7 @@ class Stage:
     sandbox: Sandbox
     orchestrator: OutreachOrchestrator
     published: CountingPublisher
+    mailbox: SandboxMailbox
     tenant: str = DEFAULT_TENANT
     _news: threading.Event = field(default_factory=threading.Event)
 
@@ -86,6 +111,25 @@ class Stage:
         for campaign in self.orchestrator.get_campaigns_by_status("scheduled", self.tenant):
             if campaign.hold_reason is not None:
                 self.orchestrator.release_campaign(campaign.id, self.tenant)
+
+    def write_to_you(self) -> str:
+        """Create the campaign whose owner is whoever watches the demo, and return its id; a second time, find it."""
+        (result,) = self.orchestrator.create_campaigns(self.tenant, [YOURS])
+        if result.error is not None or result.campaign is None:
+            raise result.error or errors.OrchestratorError("The demo's own campaign is missing.")
+        return result.campaign.id
+
+    def mail_of(self, campaign: str) -> str | None:
+        """Return the id of a campaign's newest mail in the inbox, once it was delivered."""
+        for message in self.sandbox.messages(limit=500):
+            if message.custom_args.get("campaign_id") == campaign:
+                delivered = any(event["event"] == "delivered" for event in message.events)
+                return message.id if delivered else None
+        return None
+
+    def inbox(self, mail: str | None = None) -> str:
+        """Return the address of the sandbox's inbox, with a mail chosen."""
+        return f"{self.url}/t/{self.tenant}/inbox" + (f"?mail={mail}" if mail else "")
 
     def statistics(self) -> dict[str, int]:
         return self.orchestrator.get_statistics(self.tenant)
@@ -151,8 +195,9 @@ def staged(play: Play) -> Iterator[Stage]:
             sandbox=sandbox_server.sandbox,
             orchestrator=orchestrator,
             published=published,
+            mailbox=SandboxMailbox(sandbox_server.sandbox, partial(crowd.write, orchestrator, sandbox_server.sandbox)),
         )
-        pages = app.create_pages(orchestrator, start=DEFAULT_TENANT, is_open=True)
+        pages = app.create_pages(orchestrator, start=DEFAULT_TENANT, is_open=True, mailbox=stage.mailbox)
         service = app.create_service(orchestrator, with_worker=True, publisher=published, pages=pages)
         stack.enter_context(serving.ServerThread(service, listening))
         yield stage
