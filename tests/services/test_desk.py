@@ -10,7 +10,7 @@ import pytest
 from orchestrator import errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
-from orchestrator.repository import OutreachRepository
+from orchestrator.repository import OutreachRepository, browse
 from orchestrator.services import figures
 from tests.samples import OTHER_TENANT, TENANT, facade, item, property_record
 
@@ -69,6 +69,34 @@ def test_a_search_finds_what_it_says(repository: OutreachRepository):
         assert found("2 maple") == {"doubt"}
         assert found("100%") == set()
         assert found(held) == {"held"}
+
+
+def test_what_no_index_knows_is_looked_for_a_window_at_a_time(
+    repository: OutreachRepository, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(browse, "WINDOW", 4)
+    with facade(repository) as (orchestrator, _):
+        desk = orchestrator.desk
+        made = [
+            orchestrator.create_campaign(
+                TENANT, **item("ann@rare.test" if number == 0 else f"o{number}@owners.test")
+            ).id
+            for number in range(10)
+        ]
+        first = desk.campaigns(TENANT, "owner:@rare.test")
+        second = desk.campaigns(TENANT, "owner:@rare.test", before=first.older)
+        third = desk.campaigns(TENANT, "owner:@rare.test", before=second.older)
+        pages = [[row.id for row in page.campaigns] for page in (first, second, third)]
+        assert pages == [[], [], [made[0]]]
+        assert [page.looked_at for page in (first, second, third)] == [4, 4, None]
+        assert desk.count_campaigns(TENANT, "owners.test") == 4
+        assert desk.campaigns(TENANT, "status:scheduled").looked_at is None
+        everything, place = [], None
+        while place or not everything:
+            page = desk.campaigns(TENANT, "owners.test", limit=3, before=place)
+            everything += [row.id for row in page.campaigns]
+            place = page.older
+        assert everything == made[:0:-1]
 
 
 def test_a_line_of_the_list_tells_the_address_and_the_doubt(repository: OutreachRepository):

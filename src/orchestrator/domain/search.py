@@ -32,6 +32,12 @@ class Search:
     #: What could not be understood, in words for whoever typed it.
     problems: tuple[str, ...] = ()
 
+    @property
+    def scans(self) -> bool:
+        """Whether campaigns have to be looked at one by one, because no index knows what is looked for."""
+        pinned = self.campaign_id is not None or (self.owner is not None and not self.owner.startswith("@"))
+        return not pinned and bool(self.words or self.owner or {"machine", "answered"} & set(self.conditions))
+
 
 def parse(typed: str) -> Search:
     """Read what was typed; never raises. What it cannot use it names in ``problems`` and leaves out."""

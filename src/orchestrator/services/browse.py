@@ -21,12 +21,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Part of a list of campaigns, newest first; `older` and `newer` are the ids to go on from, or None at an end."""
+    """Part of a list of campaigns, newest first; `older` and `newer` are the ids to go on from, or None at an end.
+
+    `looked_at` is how many campaigns were looked at for it, when there are more that no index could exclude.
+    """
 
     search: Search
     campaigns: list[Listed]
     older: str | None
     newer: str | None
+    looked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +59,26 @@ def page(
     """
     wanted = search.parse(typed)
     with read() as tx:
-        found = browse.page(tx, tenant_id, wanted, limit + 1, before=before, after=after)
+        edge = browse.edge(tx, tenant_id, before=before, after=after) if wanted.scans else None
+        found = browse.page(tx, tenant_id, wanted, limit + 1, before=before, after=after, edge=edge)
     more = len(found) > limit
     if after is not None:
         shown = found[1:] if more else found
-        older, newer = (shown[-1].id if shown else None), (shown[0].id if more else None)
+        older, newer = (shown[-1].id if shown else None), (shown[0].id if more else edge)
     else:
         shown = found[:limit]
-        older, newer = (shown[-1].id if more else None), (shown[0].id if before is not None and shown else None)
-    return Page(search=wanted, campaigns=shown, older=older, newer=newer)
+        back = shown[0].id if shown else before
+        older, newer = (shown[-1].id if more else edge), (back if before is not None else None)
+    looked_at = browse.WINDOW if edge is not None and not more else None
+    return Page(search=wanted, campaigns=shown, older=older, newer=newer, looked_at=looked_at)
 
 
 def count(read: Read, tenant_id: str, typed: str) -> int:
-    """Return how many campaigns `typed` means, up to `browse.MOST`."""
+    """Return how many campaigns `typed` means, up to `browse.MOST`; where no index helps, of the newest."""
+    wanted = search.parse(typed)
     with read() as tx:
-        return browse.count(tx, tenant_id, search.parse(typed))
+        edge = browse.edge(tx, tenant_id) if wanted.scans else None
+        return browse.count(tx, tenant_id, wanted, edge)
 
 
 def dossier(read: Read, key: Key) -> Dossier:
