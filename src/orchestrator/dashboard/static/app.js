@@ -5,8 +5,12 @@
   const root = document.documentElement;
   const live = document.querySelector("[data-live]");
 
-  // --- staying current: one stream per visible tab, named nudges only ---
+  // --- staying current: one stream for all tabs of a browser, held by one that is looked at; named nudges only ---
+  // Browsers open six connections to a host at most: with a stream for each tab, the seventh would wait for ever.
+  const channel = live && "BroadcastChannel" in window ? new BroadcastChannel(live.dataset.live) : null;
   let stream = null;
+  let turn = null;
+  let release = null;
   const states = { on: "Live", off: "Paused", lost: "Connection lost" };
   const say = (state) => {
     if (!live) return;
@@ -15,20 +19,37 @@
     live.setAttribute("aria-pressed", String(state === "on"));
   };
   const wanted = () => live && sessionStorage.getItem("live") !== "off";
-  const open = () => {
-    if (stream || !wanted() || document.hidden) return;
+  const tell = (news) => {
+    hear(news);
+    channel?.postMessage(news);
+  };
+  const hear = (news) => (news.state ? say(news.state) : nudge(news.name));
+  const connect = () => {
     stream = new EventSource(live.dataset.live);
-    stream.onopen = () => say("on");
-    stream.onerror = () => say(stream && stream.readyState === EventSource.CLOSED ? "off" : "lost");
-    for (const name of live.dataset.topics.split(" ")) {
-      stream.addEventListener(name, () => nudge(name));
-    }
+    stream.onopen = () => tell({ state: "on" });
+    stream.onerror = () => {
+      tell({ state: "lost" });
+      if (stream && stream.readyState === EventSource.CLOSED) setTimeout(() => stream && (close("lost"), open()), 10000);
+    };
+    for (const name of live.dataset.topics.split(" ")) stream.addEventListener(name, () => tell({ name }));
+  };
+  const open = () => {
+    if (turn || !wanted() || document.hidden) return;
+    turn = new AbortController();
+    if (!channel || !navigator.locks) return connect();
+    say("on");
+    navigator.locks
+      .request(live.dataset.live, { signal: turn.signal }, () => new Promise((free) => { release = free; connect(); }))
+      .catch(() => {});
   };
   const close = (state) => {
     if (stream) stream.close();
-    stream = null;
+    turn?.abort();
+    release?.();
+    stream = turn = release = null;
     say(state);
   };
+  if (channel) channel.onmessage = (event) => turn && hear(event.data);
   // A fragment that is being read or typed into is not taken away under the pointer: it waits until it is left.
   const busy = (element) =>
     element.contains(document.activeElement) && document.activeElement.matches("input,textarea,select")
@@ -50,6 +71,7 @@
   document.addEventListener("pointermove", () => waiting.size && later(), { passive: true });
   document.addEventListener("visibilitychange", () => (document.hidden ? close("off") : open()));
   window.addEventListener("pagehide", () => close("off"));
+  window.addEventListener("pageshow", (event) => event.persisted && open());
   if (live) {
     live.hidden = false;
     live.addEventListener("click", () => {
