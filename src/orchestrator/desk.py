@@ -11,9 +11,10 @@ from orchestrator.repository import attention, reply_lists, tenants
 from orchestrator.repository.browse import Batch
 from orchestrator.repository.suppression_search import Place, Wanted
 from orchestrator.repository.tenants import Tenant
-from orchestrator.services import browse, suppression_browse, tenancy
+from orchestrator.services import browse, dispatching, suppression_browse, tenancy
 from orchestrator.services.browse import Dossier, Page
 from orchestrator.services.correspondence import Correspondence
+from orchestrator.services.dispatching import Board, Recent, Watch
 from orchestrator.services.figures import LONGEST_DAYS, Figures
 from orchestrator.services.suppression import parse_kind, parse_reason
 from orchestrator.services.suppression_browse import Entries
@@ -170,3 +171,17 @@ class Desk:
             parse_reason(reason) if reason else None,
         )  # fmt: skip
         return suppression_browse.page(self._services.read, tenant, wanted, most, before=before, after=after)
+
+    @cached_property
+    def _watch(self) -> Watch:
+        return Watch(self._services.read, self._services.monotonic)
+
+    def board(self, tenant_id: Any) -> Board:
+        """Return how a tenant's mail is going: the queue in numbers, holds, doubts, failures. It is bounded."""
+        services, tenant = self._services, contracts.parse_id("tenant_id", tenant_id)
+        lacking, rate = services.compliance.closed(), services.settings.send_rate
+        return dispatching.board(services.read, tenant, services.policy.gap, lacking=lacking, rate=rate)
+
+    def recent(self, tenant_id: Any) -> Recent:
+        """Return a tenant's last quarter of an hour: what was due, and what was sent, minute by minute."""
+        return self._watch.of(contracts.parse_id("tenant_id", tenant_id))

@@ -14,6 +14,7 @@ from orchestrator.dashboard import (
     batches,
     campaign,
     campaigns,
+    dispatcher,
     gate,
     inbox,
     live,
@@ -67,7 +68,17 @@ def create_app(
     for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):
         app.include_router(routes)
     for page in (
-        overview, campaigns, campaign, batches, replies, templating, suppressions, webhooks, settings, inbox
+        overview,
+        campaigns,
+        campaign,
+        batches,
+        replies,
+        templating,
+        suppressions,
+        webhooks,
+        dispatcher,
+        settings,
+        inbox,
     ):
         app.include_router(page.routes(house))
     return app

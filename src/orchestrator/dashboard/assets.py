@@ -22,6 +22,7 @@ _FILES = (
     "tokens.css",
     "app.css",
     "app.js",
+    "dispatcher.js",
     "favicon.svg",
     "vendor/htmx-4.0.1.min.js",
     "vendor/uplot-1.6.32.min.js",
