@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from orchestrator import OutreachCampaign, OutreachOrchestrator
+from orchestrator import OutreachCampaign, OutreachOrchestrator, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
@@ -143,3 +144,25 @@ def test_a_corrected_owner_does_not_wait_for_what_the_old_one_said(sending: Send
     assert after.next_send_at is not None
     team.update_campaign(other.id, TENANT, property_record=property_record(OWNER, id_=other.property_id))
     assert team.send_due() == {"held": 1}
+
+
+def test_only_an_address_is_put_on_the_list_for_a_time(sending: Sending, clock: ManualClock) -> None:
+    lists, row = sending[0].operations.suppressions, {"ends_at": "2026-03-01T00:00:00Z"}
+    assert lists.entry_of(TENANT, {"value": OWNER, **row}, clock.now(), source="test").ends_at is not None
+    for value in ("owners.test", "7d9f1c52-3a44-4c0f-9d3e-0f3b6a1c2d11"):  # nothing would put their campaigns back
+        with pytest.raises(errors.ValidationError, match="ends_at"):
+            lists.entry_of(TENANT, {"value": value, **row}, clock.now(), source="test")
+
+
+def test_why_names_no_campaign_where_none_was_noted(sending: Sending, clock: ManualClock) -> None:
+    team, _ = sending
+    campaign = create(team)
+    with team.services.begin() as tx:  # as an upgrade leaves it
+        addresses.lock(tx, [(TENANT, OWNER)])
+        tx.execute(
+            sa.text("UPDATE addresses SET last_handed_at = :now").bindparams(
+                sa.bindparam("now", clock.now(), sa.DateTime(timezone=True))
+            )
+        )
+    (closed,) = (verdict for verdict in team.operations.why(campaign.id, TENANT).gates if not verdict.open)
+    assert closed.words.startswith("a mail went to this address at ")

@@ -82,7 +82,8 @@ def _too_soon(handed_at: datetime | None, by: str | None, campaign_id: str, gap:
     if handed_at is None or not gap or by == campaign_id:
         return None
     after = handed_at + gap
-    went = f"a mail of campaign {by} went to this address at {words.moment(handed_at)}"
+    whose = "a mail" if by is None else f"a mail of campaign {by}"  # before 0003 nobody noted whose
+    went = f"{whose} went to this address at {words.moment(handed_at)}"
     return Refusal(
         Effect.LATER, f"{went}; the next may leave {words.hours(gap)} later, at {words.moment(after)}", after
     )

@@ -105,6 +105,10 @@ class SuppressionLists(Suppressions):
         kind = row.get("kind") or _BY_COLUMN.get(names[0])
         about = subject(tenant_id, row[names[0]], parse_kind(kind) if kind else None)
         since, ends = _time(row, "created_at"), _time(row, "ends_at")
+        if ends is not None and about.kind is not Kind.ADDRESS:
+            raise errors.ValidationError(
+                "ends_at", "is for addresses only", fix="Leave it out, and remove the entry when its time is over."
+            )
         return Entry(
             tenant_id=tenant_id, kind=about.kind, value=about.value,
             reason=parse_reason(reason or row.get("reason") or SuppressionReason.MANUAL),
