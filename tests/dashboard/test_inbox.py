@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from orchestrator.dashboard import inbox
 from orchestrator.repository import OutreachRepository
 from tests.dashboard.conftest import Desktop
 from tests.dashboard.sandboxed import Room, room, until
@@ -62,6 +63,20 @@ def test_a_tracked_link_counts_and_leads_to_the_landing_page(here: Room):
     assert _status(here, mail) == "clicked"
 
 
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<!DOCTYPE html><html><head><title>x", '<!DOCTYPE html><html><head><base target="_blank"><title>x'),
+        ("<html><HEAD lang=en><p>x", '<html><HEAD lang=en><base target="_blank"><p>x'),
+        ("<!doctype html><p>x", '<!doctype html><base target="_blank"><p>x'),
+        ("<p>x", '<base target="_blank"><p>x'),
+        ("<header>x", '<base target="_blank"><header>x'),
+    ],
+)
+def test_links_open_in_new_tabs_whatever_the_mail_looks_like(html: str, expected: str):
+    assert inbox.in_new_tabs(html) == expected
+
+
 def test_an_answer_travels_through_inbound_mail(here: Room):
     mail = here.send()
     told = here.act("reply", mail, text="Yes, Saturday works!", client="outlook")
@@ -90,6 +105,16 @@ def test_every_act_is_told_with_what_it_changed(here: Room, act: str, cause: str
     assert until(lambda: dict(here.strip(mail)).get(cause, {}) != {})
     assert changed.items() <= dict(here.strip(mail))[cause].items()
     assert _status(here, mail) == status
+
+
+def test_a_mail_that_never_arrived_cannot_be_opened(here: Room):
+    campaign = here.product.create_campaign(TENANT, **item("block.one@owners.test")).id
+    assert until(lambda: "blocked" in here.desktop.get("inbox").text)
+    shown = here.desktop.get("inbox").text
+    assert "This mail has not arrived" in shown
+    assert "Nobody has opened this mail yet" not in shown
+    assert here.mailbox.counts(TENANT).unread == 0
+    assert here.product.get_campaign(campaign, TENANT) is not None
 
 
 def test_a_machines_open_says_that_it_moves_nothing(here: Room):
@@ -170,7 +195,8 @@ def test_made_up_owners_behave_as_owners_do_and_are_told_apart(here: Room):
     truth = here.sandbox.truth()
     assert counts["delivered"] + counts["bounced"] + counts["undelivered"] == counts["sent"] == truth["accepted"]
     assert "simulated" in here.desktop.get("inbox").text
-    assert here.mailbox.counts(TENANT) == (61, 1)
+    assert here.mailbox.counts(TENANT) == (61, 1, 60)
+    assert "Figures include 60 simulated owners." in here.desktop.get().text
     assert here.campaign(mine).opened_at is None
     assert "the same seed means the same owners" in here.act("simulate", owners="60", seed="3").text
 

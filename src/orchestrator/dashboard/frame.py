@@ -50,6 +50,8 @@ class View:
     waiting: Mapping[str, int]
     #: Whether a sandbox inbox can be looked into.
     inbox: bool = False
+    #: How many mails went to owners who are made up; all figures include them.
+    simulated: int = 0
 
     @property
     def home(self) -> str:

@@ -36,6 +36,9 @@ _LIVE = (
     "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _PEEK = _LIVE.replace("sandbox allow-popups allow-popups-to-escape-sandbox", "sandbox")
+#: Where links can be told to open in new tabs: in the head, else after the doctype.
+_HEAD = re.compile(r"<head(?:\s[^<>]*)?>", re.IGNORECASE)
+_DOCTYPE = re.compile(r"\s*<!doctype[^<>]*>", re.IGNORECASE)
 _DONE = re.compile(r"([a-z_]+)(?:\.(\d{1,6}))?")
 
 
@@ -116,12 +119,12 @@ def _context(house: House, view: View, asked: Asked) -> dict[str, Any]:
     mails = box.mails(tenant, asked.q, unread=asked.only == "unread", before=asked.before, limit=PAGE + 1)
     wanted = asked.mail or (mails[0].id if mails else "")
     letter = _letter(house, view, wanted) if wanted else None
-    total, unread = box.counts(tenant)
+    counts = box.counts(tenant)
     show = asked.show if asked.show in SHOWS else "html"
     kept = {"q": asked.q, "only": asked.only, "before": asked.before}
     return {
         "asked": asked, "mails": mails[:PAGE], "older": mails[PAGE - 1].number if len(mails) > PAGE else None,
-        "total": total, "unread": unread, "letter": letter, "show": show, "shows": SHOWS, "acts": ACTS,
+        "total": counts.total, "unread": counts.unread, "letter": letter, "show": show, "shows": SHOWS, "acts": ACTS,
         "clients": CLIENTS, "told": _told(asked.done), "speed": box.speed, "faults": _knobs(box),
         "first_answer": _FIRST_ANSWER, "most_owners": MOST_OWNERS,
         "visible": letter is not None and (letter.mail.opened or bool(asked.peek) or show not in _CONTENT),
@@ -172,7 +175,7 @@ def _framed(box: Mailbox, view: View, letter: Letter, *, peek: bool) -> Response
         raise Refused(HTTPStatus.FORBIDDEN, "Nobody has opened this mail. Press Open, or peek.")
     base = f"{view.home}/inbox/mails/{quote(letter.mail.id)}/click?link="
     html = letter.html if peek else box.live(letter, lambda number: f"{base}{number}")
-    html = html.replace("<head>", '<head><base target="_blank">', 1)
+    html = in_new_tabs(html)
     headers = {
         "Content-Security-Policy": _PEEK if peek else _LIVE,
         "X-Frame-Options": "SAMEORIGIN",
@@ -180,6 +183,13 @@ def _framed(box: Mailbox, view: View, letter: Letter, *, peek: bool) -> Response
         "Referrer-Policy": "no-referrer",
     }
     return HTMLResponse(html, headers=headers)
+
+
+def in_new_tabs(html: str) -> str:
+    """Return a mail's HTML with links that open in new tabs, unless they say otherwise."""
+    found = _HEAD.search(html) or _DOCTYPE.match(html)
+    at = found.end() if found else 0
+    return f'{html[:at]}<base target="_blank">{html[at:]}'
 
 
 def _act(house: House, view: View, form: Form) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 #: What can be made to happen to a mail, beside opening, clicking and answering it.
 ACTS: dict[str, str] = {
@@ -59,10 +59,20 @@ class Mail:
     #: What happened to it last, in a word or two.
     state: str
     unread: bool
+    #: Whether it came as far as the mailbox.
+    arrived: bool
     #: Whether a person opened it.
     opened: bool
     #: Whether its owner was made up to fill the charts.
     simulated: bool
+
+
+class Counts(NamedTuple):
+    """How many mails there are, how many of them wait to be read, and how many have owners who are made up."""
+
+    total: int
+    unread: int
+    simulated: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +132,8 @@ class Mailbox(Protocol):
         """Return something that changes whenever anything has happened; cheap."""
         ...
 
-    def counts(self, tenant: str) -> tuple[int, int]:
-        """Return how many mails there are, and how many of them wait to be read."""
+    def counts(self, tenant: str) -> Counts:
+        """Return how many mails there are of each kind; every page asks."""
         ...
 
     def mails(self, tenant: str, words: str, *, unread: bool, before: int | None, limit: int) -> list[Mail]:

@@ -41,6 +41,7 @@ class House:
         desk = self.orchestrator.desk
         chosen = desk.tenant(tenant)
         waiting = desk.waiting(chosen.tenant_id)
+        counts = self.mailbox.counts(chosen.tenant_id) if self.mailbox else None
         return View(
             request=request,
             session=session,
@@ -49,8 +50,9 @@ class House:
             times=times_of(chosen, self.clock.now()),
             mode=self.mode,
             guarded=not self.access.open,
-            waiting={**waiting, "inbox": self.mailbox.counts(chosen.tenant_id)[1] if self.mailbox else 0},
+            waiting={**waiting, "inbox": counts.unread if counts else 0},
             inbox=self.mailbox is not None,
+            simulated=counts.simulated if counts else 0,
         )
 
     def session(self, request: Request) -> Session:

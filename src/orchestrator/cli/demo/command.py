@@ -14,7 +14,7 @@ from orchestrator.cli.output import Output
 
 #: Story seconds per real second, and seconds that events are gathered, when nobody watches.
 CHECK_SPEED, CHECK_FLUSH = 120.0, 0.05
-PATIENCE = 60.0  # seconds the show may take to fill the funnel; it takes about six
+PATIENCE = 20.0  # seconds the show may take to fill the funnel; it takes about six
 
 
 def run(play: Play, output: Output, *, check: bool) -> ExitCode:

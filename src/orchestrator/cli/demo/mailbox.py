@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator import errors
-from orchestrator.dashboard.mailbox import ACTS, CLIENTS, FAULTS, Carrier, Happening, Letter, Mail
+from orchestrator.dashboard.mailbox import ACTS, CLIENTS, FAULTS, Carrier, Counts, Happening, Letter, Mail
 from orchestrator.sandbox import Message, Sandbox
 from orchestrator.sandbox.deeds import Deed
 from orchestrator.sandbox.happenings import SCANNER
@@ -58,7 +58,7 @@ class SandboxMailbox:
         self._write = write
         self._looked_after: set[str] = set()
         self._writing = threading.Lock()
-        self._counted: dict[str, tuple[object, tuple[int, int]]] = {}
+        self._counted: dict[str, tuple[object, Counts]] = {}
 
     @property
     def speed(self) -> float:
@@ -72,13 +72,14 @@ class SandboxMailbox:
         told = self._sandbox.truth(detail=False)
         return told["accepted"], told["emitter"], told["owners"]
 
-    def counts(self, tenant: str) -> tuple[int, int]:
+    def counts(self, tenant: str) -> Counts:
         mark = (self.mark(), len(self._looked_after))
         known = self._counted.get(tenant)
         if known is None or known[0] != mark:  # every page asks, and going through thousands of mails takes its time
             deeds = self._deeds()
             mails = [self._mail(message, deeds) for message in self._of(tenant)]
-            self._counted[tenant] = known = mark, (len(mails), sum(mail.unread for mail in mails))
+            counts = Counts(len(mails), sum(mail.unread for mail in mails), sum(mail.simulated for mail in mails))
+            self._counted[tenant] = known = mark, counts
         return known[1]
 
     def mails(self, tenant: str, words: str, *, unread: bool, before: int | None, limit: int) -> list[Mail]:
@@ -169,7 +170,8 @@ class SandboxMailbox:
         kinds = [*map(_kind, list(message.events)), *deeds.get(message.id, ())]
         campaign = message.custom_args.get("campaign_id", "")
         simulated = message.email.endswith(f"@{SIMULATED_HOST}")
-        waits = "delivered" in kinds and _READ.isdisjoint(kinds)
+        arrived = "delivered" in kinds
+        waits = arrived and _READ.isdisjoint(kinds)
         return Mail(
             id=message.id,
             number=message.number,
@@ -181,6 +183,7 @@ class SandboxMailbox:
             at=_moment(message.accepted_at),
             state=next((_STATES[kind] for kind in reversed(kinds) if kind in _STATES), "accepted"),
             unread=waits and not simulated and campaign not in self._looked_after,
+            arrived=arrived,
             opened=not {"open", "click"}.isdisjoint(kinds),
             simulated=simulated,
         )
