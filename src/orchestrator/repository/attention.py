@@ -32,7 +32,8 @@ def _count(tx: Transaction, table: sa.Table, *conditions: sa.ColumnElement[bool]
 def marks(tx: Transaction, tenant_id: str) -> dict[str, object]:
     """Return what changes when something of a tenant has happened, by what it is about; cheap at any size."""
     counted = _counters(tenant_id)
-    newest = sa.select(sa.func.max(events.c.id)).where(events.c.tenant_id == tenant_id)
+    # PostgreSQL knows no max() of a uuid.
+    newest = sa.select(events.c.id).where(events.c.tenant_id == tenant_id).order_by(events.c.id.desc()).limit(1)
     paused = sa.select(accounts.c.account, accounts.c.pause_reason).where(accounts.c.paused_at.is_not(None))
     working = sa.select(workers.c.id, workers.c.state, workers.c.sent).order_by(workers.c.id)
     return {
