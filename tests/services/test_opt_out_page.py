@@ -168,3 +168,32 @@ def test_without_a_public_address_opting_out_is_by_mail_and_that_is_said_once(
         assert [set(mail.headers) & {"List-Unsubscribe-Post"} for mail in transport.sent] == [set()] * 3
         assert all(mail.headers["List-Unsubscribe"].startswith("<mailto:") for mail in transport.sent)
     assert caplog.text.count("OUTREACH_BASE_URL") == 1
+
+
+@pytest.mark.parametrize("choice", [None, "all", "wrong_person", "property"])
+def test_who_agreed_again_can_opt_out_again_by_the_same_link(team: OutreachOrchestrator, choice: str | None) -> None:
+    campaign, token = mailed(team)
+    lists = team.operations.suppressions
+    what = campaign.property_id if choice == "property" else OWNER
+    for _ in range(3):
+        team.unsubscribe(token, choice)
+        team.unsubscribe(token, choice)
+        assert not lists.check(TENANT, OWNER, campaign.property_id).allowed
+        lists.remove(TENANT, what, consent=True, why="agreed again by telephone")
+        assert lists.check(TENANT, OWNER, campaign.property_id).allowed
+    told = [event.event_type for event in team.get_events(campaign.id, TENANT)]
+    assert told.count("unsubscribed") == 3
+
+
+def test_after_agreeing_again_a_choice_can_still_be_undone(
+    team: OutreachOrchestrator, manual_clock: ManualClock
+) -> None:
+    _, token = mailed(team)
+    lists = team.operations.suppressions
+    team.unsubscribe(token)
+    manual_clock.advance(timedelta(days=1))
+    lists.remove(TENANT, OWNER, consent=True, why="agreed again by telephone")
+    manual_clock.advance(timedelta(days=1))
+    team.unsubscribe(token, "all")
+    team.undo_unsubscribe(token)
+    assert lists.check(TENANT, OWNER).allowed

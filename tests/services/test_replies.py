@@ -91,6 +91,11 @@ def test_correcting_to_opt_out_suppresses_and_correcting_back_says_how_to_free(o
     assert back.still_suppressed == "owner@owners.test"
     assert suppressed(outreach) == "unsubscribe"
 
+    outreach.operations.suppressions.remove(TENANT, "owner@owners.test", consent=True, why="it was a question")
+    assert suppressed(outreach) is None
+    outreach.operations.replies.label(reply_id, "opt_out")
+    assert suppressed(outreach) == "unsubscribe"
+
 
 @pytest.mark.parametrize(("label", "reason"), [("legal", "unsubscribe"), ("wrong_person", "wrong_person")])
 def test_other_labels_that_forbid_mail_leave_the_campaign_responded(

@@ -121,9 +121,10 @@ def _follow_label(
     reports = [replace(what, source=source)]
     if label is ReplyLabel.OPT_OUT:
         via = {"via": "reply", "reply_id": reply.id}
-        reports.append(
-            _report(reply, Fact.UNSUBSCRIBED, "unsubscribed", via, occurred_at=what.occurred_at, source=source)
-        )
+        more: dict[str, Any] = {"occurred_at": what.occurred_at, "source": source}
+        if corrected:  # it may have been said before, and taken off the list since
+            more["dedupe_key"] = facts.own_key("unsubscribed", "reply", reply.id, tx.now())
+        reports.append(_report(reply, Fact.UNSUBSCRIBED, "unsubscribed", via, **more))
     elif reason is not None:
         reports[0] = replace(reports[0], suppress=reason)
     beside = _beside(tx, reply, reason, source) if reason and label in _ABOUT_THE_WRITER else []

@@ -114,19 +114,24 @@ def _opt_out(tx: Transaction, ids: tuple[str, str, str], choice: str | None) -> 
     via = ONE_CLICK if choice is None else PAGE
     report = facts.Report(
         tenant_id=tenant_id, campaign_id=campaign_id, message_id=message_id, fact=Fact.UNSUBSCRIBED,
-        event_type=UNSUBSCRIBED, dedupe_key=facts.own_key(UNSUBSCRIBED, "link", campaign_id), scope=scope,
-        suppress=reason,
+        event_type=UNSUBSCRIBED, dedupe_key="", scope=scope, suppress=reason,
         data={"via": via, "choice": str(chosen), "scope": str(scope), "reason": str(reason),
               "outreach_message_id": message_id},
     )  # fmt: skip
     # Locked before anything is looked up: an undo at the same moment is over then, or has not begun.
-    facts.lock_addresses(tx, [report])
+    locked = facts.lock_addresses(tx, [report])
     before = campaigns.get(tx, (tenant_id, campaign_id))
     if before is None:
         return False
+    told: list[str | int] = ["link", campaign_id]
     if via == PAGE:
         undone = sum(e.event_type == UNDONE for e in _history(tx, (tenant_id, campaign_id)))
-        report = replace(report, dedupe_key=facts.own_key(UNSUBSCRIBED, PAGE, campaign_id, chosen, undone))
+        told = [PAGE, campaign_id, chosen, undone]
+    about = Subject(tenant_id, Kind(scope), before.property_id if scope is Scope.PROPERTY else locked[0][1])
+    lifted = sum(one.source == report.origin for one in suppressions.lifted_from(tx, about))
+    if lifted:  # the owner had agreed again, and opts out once more: that is no repetition
+        told.append(f"again {lifted}")
+    report = replace(report, dedupe_key=facts.own_key(UNSUBSCRIBED, *told))
     recorded = facts.record(tx, [report])
     if recorded.new and before.unsubscribed_at is not None:  # it was told of before, but not of this
         _announce(tx, before, PUBLISHED["unsubscribed_at"], recorded.statuses[report.key], report.tells)
@@ -182,8 +187,13 @@ def _entries(
     tx: Transaction, asked: Sequence[Subject], key: Key, voided: Sequence[OutreachEvent], rest: Sequence[OutreachEvent]
 ) -> list[Entry]:
     """Return the entries that only the `voided` opt-outs of a campaign stand for."""
-    over = {_implied(e) for e in voided} - {_implied(e) for e in rest}
     source = suppressing.source_of(UNSUBSCRIBED, key[1])
+    lifted = [(str(s.kind), one) for s in asked for one in suppressions.lifted_from(tx, s) if one.source == source]
+    stand = [  # an opt-out that was taken off the list since stands for nothing there
+        e for e in rest
+        if all(_implied(e) != (kind, str(one.reason)) or one.lifted_at <= e.received_at for kind, one in lifted)
+    ]  # fmt: skip
+    over = {_implied(e) for e in voided} - {_implied(e) for e in stand}
     return [e for e in suppressions.about(tx, asked) if e.source == source and (str(e.kind), str(e.reason)) in over]
 
 
