@@ -452,8 +452,9 @@ def test_a_property_is_stored_as_it_is_cleaned(given_record: Any) -> None:
     stored, clean = contracts.stored_property(given_record), contracts.clean_property(given_record)
     assert stored.text == contracts.json_text(clean)
     owner = clean["owner"]
-    assert stored[:-1] == (clean["id"], owner.get("name"), owner["email"], clean["address"]["line1"])
-    assert all(type(value) is str for value in stored[:-1])
+    assert stored[:4] == (clean["id"], owner.get("name"), owner["email"], clean["address"]["line1"])
+    assert (stored.country, stored.name_format) == (owner.get("country"), owner.get("name_format"))
+    assert all(type(value) is str for value in stored[:4])
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 HEAVY = ("sqlalchemy", "alembic", "fastapi", "uvicorn", "aiohttp", "jinja2")
 
 
-GROUPS = ["batch", "campaign", "config", "db", "template", "tenant"]
+GROUPS = ["batch", "campaign", "config", "dashboard", "db", "reply", "suppress", "template", "tenant"]
 
 
 def commands() -> dict[str, TyperCommand]:
