@@ -51,7 +51,7 @@ class Result:
         """Note a row that cannot be used."""
         self.rejected += 1
         one = Reject(line, one_line(reason), shortened(one_line(row), _LONGEST_ROW))
-        self._bytes += len(quote(orjson.dumps(one)))
+        self._bytes += len(quote(orjson.dumps(tuple(one))))
         if self._bytes <= _CARRIED:
             self.carried.append(one)
 
@@ -61,7 +61,7 @@ class Result:
 
     @property
     def as_json(self) -> str:
-        return orjson.dumps(self.carried).decode()
+        return orjson.dumps(list(map(tuple, self.carried))).decode()
 
 
 def take_in(house: House, tenant_id: str, upload: Upload) -> Result:

@@ -174,7 +174,7 @@ def _address(view: View, **query: object) -> str:
 
 
 def _written(place: Place) -> str:
-    return orjson.dumps(place).decode()
+    return orjson.dumps(tuple(place)).decode()
 
 
 def _place(field: str, text: str | None) -> Place | None:
