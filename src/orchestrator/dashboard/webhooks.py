@@ -16,7 +16,7 @@ from orchestrator.dashboard.viewing import Form, House
 from orchestrator.dashboard.words import Chip
 from orchestrator.domain.text import header_line, several_lines
 from orchestrator.repository.webhook_batches import WebhookBatch
-from orchestrator.services.webhook_history import Replayed
+from orchestrator.services.webhook_history import Replayed, WebhookHistory
 
 PAGE = 50
 _UNMATCHED = 20
@@ -50,22 +50,8 @@ def routes(house: House) -> APIRouter:
     def page(
         show: str = "", before: str | None = None, unmatched: str | None = None, done: str = "", view: View = seen
     ) -> Response:
-        troubled = show == "troubled"
-        older = None if before is None else contracts.parse_id("before", before)
-        found = history.page(PAGE + 1, troubled=troubled, before=older)
-        nobodys = history.unmatched(
-            _UNMATCHED + 1, None if unmatched is None else contracts.parse_id("unmatched", unmatched)
-        )
-        context: dict[str, Any] = {
-            "batches": found[:PAGE],
-            "older": found[PAGE - 1].id if len(found) > PAGE else None,
-            "health": history.health(),
-            "unmatched": [(one, header_line(one.kind), _pretty_value(one.event_data)) for one in nobodys[:_UNMATCHED]],
-            "more_unmatched": nobodys[_UNMATCHED - 1].id if len(nobodys) > _UNMATCHED else None,
-            "troubled": troubled,
-            "told": told(done),
-        }
-        return house.frame.page(view, "webhooks.html", **context, **_WORDS)
+        context = _context(history, show == "troubled", before, unmatched)
+        return house.frame.page(view, "webhooks.html", **context, told=told(done), **_WORDS)
 
     @router.get(here + "/{batch}")
     def one(batch: str, done: str = "", view: View = seen) -> Response:
@@ -86,6 +72,22 @@ def routes(house: House) -> APIRouter:
         return RedirectResponse(f"{view.home}/webhooks/{id_}?done={done}", HTTPStatus.SEE_OTHER)
 
     return router
+
+
+def _context(history: WebhookHistory, troubled: bool, before: str | None, unmatched: str | None) -> dict[str, Any]:
+    older = None if before is None else contracts.parse_id("before", before)
+    behind = None if unmatched is None else contracts.parse_id("unmatched", unmatched)
+    found = history.page(PAGE + 1, troubled=troubled, before=older)
+    nobodys = history.unmatched(_UNMATCHED + 1, behind)
+    shown = [(one, header_line(one.kind), _pretty_value(one.event_data)) for one in nobodys[:_UNMATCHED]]
+    return {
+        "batches": found[:PAGE],
+        "older": found[PAGE - 1].id if len(found) > PAGE else None,
+        "health": history.health(),
+        "unmatched": shown,
+        "more_unmatched": nobodys[_UNMATCHED - 1].id if len(nobodys) > _UNMATCHED else None,
+        "troubled": troubled,
+    }
 
 
 _WORDS: dict[str, Any] = {"outcomes": OUTCOMES, "trust": TRUST}
