@@ -213,3 +213,31 @@ def test_an_older_database_keeps_its_rows(empty_dsn: str) -> None:
     assert message.state is MessageState.IN_DOUBT
     assert message.check_at is not None  # an attempt in doubt is looked at from now on
     repository.close()
+
+
+def test_an_older_suppression_is_on_the_list_and_can_be_taken_off_it(empty_dsn: str) -> None:
+    engine = connections.connect(connections.resolve(empty_dsn))
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        insert = sa.text(
+            "INSERT INTO addresses (tenant_id, address_key, suppressed_at, suppression_reason, suppression_source,"
+            " last_handed_at, soft_bounces) VALUES (:t, :key, :at, :reason, :source, '2026-03-02 00:00:00.000000', 0)"
+        )
+        at = "2026-03-02 00:00:00.000000"
+        for key, since, reason, source in (("a@b.test", at, "bounce", None), ("c@d.test", None, None, None)):
+            values = {"t": samples.TENANT, "key": key, "at": since, "reason": reason, "source": source}
+            connection.execute(insert, values)
+    engine.dispose()
+    repository = OutreachRepository(empty_dsn)
+    repository.upgrade()
+    with samples.facade(repository) as (team, _):
+        lists = team.operations.suppressions
+        (entry,) = lists.check(samples.TENANT, "A@b.test").entries
+        assert (str(entry.reason), entry.created_at.isoformat()) == ("bounce", "2026-03-02T00:00:00+00:00")
+        assert lists.check(samples.TENANT, "c@d.test").allowed
+        lists.remove(samples.TENANT, "a@b.test")
+        assert lists.check(samples.TENANT, "a@b.test").allowed
+    repository.close()
