@@ -113,6 +113,7 @@ def test_a_mail_that_never_arrived_cannot_be_opened(here: Room):
     shown = here.desktop.get("inbox").text
     assert "This mail has not arrived" in shown
     assert "Nobody has opened this mail yet" not in shown
+    assert "Reply as the owner" not in shown
     assert here.mailbox.counts(TENANT).unread == 0
     assert here.product.get_campaign(campaign, TENANT) is not None
 
