@@ -111,3 +111,20 @@ def test_an_edit_needs_the_form_and_has_a_size(browser: Desktop):
 def test_hostile_text_in_an_edit_stays_text(browser: Desktop):
     shown = _try(browser, html='</textarea><script>alert(1)</script>{{ "').text
     assert "<script>alert" not in shown
+
+
+@pytest.mark.parametrize(
+    ("logo", "images"),
+    [
+        (None, "img-src data:;"),
+        ("https://brand.example.com/logo.png", "img-src data: https://brand.example.com/logo.png;"),
+        ("https://brand.example.com/a;script-src *", "img-src data:;"),
+    ],
+)
+def test_a_preview_loads_no_picture_but_the_senders_own_logo(
+    repository: OutreachRepository, logo: str | None, images: str
+):
+    with desktop(repository, logo_url=logo) as browser:
+        policy = browser.get("templates/mail").headers["content-security-policy"]
+        assert images in policy
+        assert "img-src 'none';" in browser.get("templates/mail?show=images+off").headers["content-security-policy"]

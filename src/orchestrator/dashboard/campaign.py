@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Depends
@@ -25,6 +26,8 @@ _MAIL_POLICY = (
     "frame-ancestors 'self'"
 )
 VIEWS = ("desktop", "mobile", "dark", "images off", "text")
+#: What would end a source in a policy (CSP Level 3, §2.3.1).
+_SPLITS = re.compile(r"[\s;,?#]")
 _DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
 
 #: act: (command it needs, words of the button, is it destructive)
@@ -47,22 +50,10 @@ def routes(house: House) -> APIRouter:
 
     @router.get(here)
     def page(campaign: str, mail: str = "desktop", done: str = "", view: View = seen) -> Response:
-        dossier = desk.campaign(view.tenant.tenant_id, campaign)
-        standing = desk.letters.standing(view.tenant.tenant_id, campaign, dossier.campaign.owner_address_key)
-        context = {
-            "one": dossier.campaign,
-            "standing": standing,
-            "letters": list(map(letters.shown, standing.letters)),
-            "entries": list(timeline.told(dossier.events)),
-            "attempts": dossier.attempts,
-            "trace": house.orchestrator.operations.why(campaign, view.tenant.tenant_id),
-            "acts": _possible(dossier.campaign),
-            "mail": mail if mail in VIEWS else "desktop",
-            "views": VIEWS,
-            "place": _place(dossier.campaign),
-            "told": done if done in (*_ACTS, *_ABOUT_THE_OWNER) else None,
-        }
-        return house.frame.page(view, "campaign.html", **context)
+        shown = _shown(house, view.tenant.tenant_id, campaign)
+        told = done if done in (*_ACTS, *_ABOUT_THE_OWNER) else None
+        chosen = mail if mail in VIEWS else "desktop"
+        return house.frame.page(view, "campaign.html", mail=chosen, views=VIEWS, told=told, **shown)
 
     @router.get(here + "/events.json")
     def events(campaign: str, view: View = seen) -> Response:
@@ -75,7 +66,7 @@ def routes(house: House) -> APIRouter:
             rendered = desk.preview(view.tenant.tenant_id, campaign)
         except errors.TemplateError as error:
             return framed_text(f"This mail cannot be written.\n\n{error}\n\n{error.fix or ''}")
-        return framed_text(rendered.text) if show == "text" else framed(rendered.html, show)
+        return framed_text(rendered.text) if show == "text" else framed(rendered.html, show, _logo(house))
 
     @router.post(here)
     def act(campaign: str, view: View = seen, form: Form = sent) -> Response:
@@ -85,15 +76,42 @@ def routes(house: House) -> APIRouter:
     return router
 
 
-def framed(html: str, show: str) -> HTMLResponse:
-    """Return a mail's HTML as a page of its own that can do nothing; `show` is one of `VIEWS`."""
+def _shown(house: House, tenant: str, campaign: str) -> dict[str, Any]:
+    """Return what is known of a campaign, in words."""
+    dossier = house.orchestrator.desk.campaign(tenant, campaign)
+    standing = house.orchestrator.desk.letters.standing(tenant, campaign, dossier.campaign.owner_address_key)
+    return {
+        "one": dossier.campaign,
+        "standing": standing,
+        "letters": list(map(letters.shown, standing.letters)),
+        "entries": list(timeline.told(dossier.events)),
+        "attempts": dossier.attempts,
+        "trace": house.orchestrator.operations.why(campaign, tenant),
+        "acts": _possible(dossier.campaign),
+        "place": _place(dossier.campaign),
+    }
+
+
+def framed(html: str, show: str, logo: str | None = None) -> HTMLResponse:
+    """Return a mail's HTML as a page of its own that can do nothing.
+
+    Args:
+        html: The mail.
+        show: One of `VIEWS`.
+        logo: The one picture that is loaded from elsewhere: the sender's own.
+    """
     if show == "dark":  # a frame follows the reader's system, whatever the tab says
         html = _DARK.sub("@media all", html)
     # Links open nowhere: they would need a new window, which the sandbox forbids.
     html = html.replace("<head>", '<head><base target="_blank">', 1)
-    policy = _MAIL_POLICY.format(images="'none'" if show == "images off" else "https: data:")
+    own = logo if logo and logo.startswith("https://") and not _SPLITS.search(logo) else ""
+    policy = _MAIL_POLICY.format(images="'none'" if show == "images off" else f"data: {own}".rstrip())
     headers = {"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN", "Cache-Control": "no-store"}
     return HTMLResponse(html, headers=headers)
+
+
+def _logo(house: House) -> str | None:
+    return house.orchestrator.services.settings.logo_url
 
 
 def framed_text(text: str) -> PlainTextResponse:

@@ -140,7 +140,9 @@ def _shown(house: House, view: View, asked: Asked) -> Response:
         return framed_text(f"This mail cannot be written.\n\n{error}")
     if asked.show == "text":
         return framed_text(mail.text)
-    return framed_text(mail.html) if asked.show == "source" else framed(mail.html, asked.show)
+    if asked.show == "source":
+        return framed_text(mail.html)
+    return framed(mail.html, asked.show, house.orchestrator.services.settings.logo_url)
 
 
 def _written(house: House, view: View, asked: Asked) -> RenderedMail:
