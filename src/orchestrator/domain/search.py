@@ -36,7 +36,7 @@ class Search:
     def scans(self) -> bool:
         """Whether campaigns have to be looked at one by one, because no index knows what is looked for."""
         pinned = self.campaign_id is not None or (self.owner is not None and not self.owner.startswith("@"))
-        return not pinned and bool(self.words or self.owner or {"machine", "answered"} & set(self.conditions))
+        return not pinned and bool(self.words or self.owner or {"due", "machine", "answered"} & set(self.conditions))
 
 
 def parse(typed: str) -> Search:
