@@ -1,0 +1,221 @@
+"""Every page in Chromium: nothing forbidden, nothing foreign, nothing too wide, nothing out of the keyboard's reach.
+
+Pages are found by their links. Here each is judged twice, wide and light, narrow and dark; `./dev pages` judges them
+in every combination.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from orchestrator import clock
+from orchestrator.cli.demo.stage import Stage
+from orchestrator.rendering import HTML
+from orchestrator.services import templating
+from tests.dashboard import hostile
+from tests.dashboard.crawl import DAILY, Crawler, demo
+from tests.rendering.looks import CHROMIUM_ARGS
+
+#: Pages with many kinds of controls; Tab walks through all of each.
+WALKED = ("", "/campaigns", "/templates", "/settings")
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with demo() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def crawler(browser: Browser, stage: Stage) -> Iterator[Crawler]:
+    crawler = Crawler(browser, stage)
+    crawler.page.goto(stage.url)
+    yield crawler
+    crawler.close()
+
+
+def test_no_page_has_a_fault(crawler: Crawler):
+    looked = [crawler.look(path) for path in crawler.pages()]
+    assert [(look.path, look.faults) for look in looked if look.faults] == []
+    kinds = {look.path.split("?")[0].rpartition("/")[2] for look in looked}
+    expected = {"campaigns", "batches", "replies", "templates", "suppressions", "webhooks", "settings", "inbox"}
+    assert expected <= kinds
+
+
+def test_the_crawler_does_see_faults(crawler: Crawler):
+    """A picture from elsewhere, an inline script, grey on grey, a box that is too wide, a control out of reach."""
+    crawler.look("/login")
+    crawler.page.evaluate("""() => {
+      const add = html => document.body.insertAdjacentHTML('beforeend', html);
+      add('<img src="https://elsewhere.test/a.png" alt="x"><p id=wide>grey on white</p><a href="#x" id=far>far</a>');
+      document.getElementById('wide').attributeStyleMap.set('width', CSS.px(2000));
+      document.getElementById('wide').attributeStyleMap.set('color', 'lightgrey');
+      document.getElementById('far').addEventListener('focus', e => e.target.blur());
+      document.body.append(Object.assign(document.createElement('script'), { textContent: '1' }));
+    }""")
+    crawler.page.wait_for_function("window.violations.length > 1")
+    told = "\n".join(crawler.judged(DAILY))
+    for fault in ("color-contrast", "1280: is 20", "policy: img-src https://elsewhere.test", "policy: script-src-elem"):
+        assert fault in told
+
+
+@pytest.mark.parametrize("path", WALKED)
+def test_tab_comes_to_every_control(crawler: Crawler, stage: Stage, path: str):
+    crawler.page.goto(f"{stage.url}/t/{stage.tenant}{path}")
+    assert crawler.missed_by_keyboard() == []
+
+
+def test_keys_move_search_help_and_close(crawler: Crawler, stage: Stage):
+    page = crawler.page
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{stage.url}/t/{stage.tenant}/campaigns")
+    rows = page.locator("[data-row] a[href*='/campaigns/']")
+    page.keyboard.press("j")
+    expect(rows.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    expect(rows.nth(0)).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("j?")
+    expect(page.locator("#q")).to_have_value("j?")
+    page.keyboard.press("Escape")
+    expect(page.locator("#q")).not_to_be_focused()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("h2", has_text="What happened")).to_be_visible()
+
+
+def test_six_open_tabs_do_not_block_a_seventh_and_all_stay_current(browser: Browser, stage: Stage):
+    context = browser.new_context()
+    streams: list[str] = []
+    context.on("request", lambda request: streams.append(request.url) if request.url.endswith("/live") else None)
+    tabs = [context.new_page() for _ in range(6)]
+    tabs[0].goto(stage.url)
+    address = f"{stage.url}/t/{stage.tenant}/campaigns"
+    for tab in tabs:
+        tab.goto(address)
+        expect(tab.locator("[data-word]")).to_have_text("Live")
+    seventh = context.new_page()
+    seventh.goto(address, timeout=3000)
+    assert len(set(streams)) == 1
+    before = tabs[-1].locator("#list .chip", has_text="Held").count()
+    stage.orchestrator.hold_campaign(_waiting(stage), stage.tenant, "seen by all tabs")
+    for tab in (tabs[0], tabs[-1], seventh):
+        expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before + 1, timeout=15_000)
+    context.close()
+
+
+def test_nothing_moves_for_those_who_asked_for_less_motion(crawler: Crawler, stage: Stage):
+    crawler.page.emulate_media(reduced_motion="reduce")
+    crawler.page.goto(f"{stage.url}/t/{stage.tenant}")
+    assert crawler.page.evaluate("document.getAnimations().length") == 0
+    smooth = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).scrollBehavior === 'smooth').length"
+    assert crawler.page.evaluate(smooth) == 0
+
+
+def test_everything_can_be_read_and_done_without_scripts(browser: Browser, stage: Stage):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(stage.url)
+    here = f"{stage.url}/t/{stage.tenant}"
+    page.goto(f"{here}/campaigns?q=is:held")
+    expect(page.locator("h1")).to_have_text("Campaigns")
+    page.locator("input[name=id]").first.check()
+    page.get_by_role("button", name="Release").click()
+    expect(page.get_by_role("status").first).to_contain_text("1 campaign released.")
+    page.goto(f"{here}/campaigns")
+    page.locator("#q").fill("status:scheduled")
+    page.locator("#q").press("Enter")
+    assert "q=status%3Ascheduled" in page.url
+    page.goto(f"{here}/templates")
+    page.get_by_label(HTML).fill("<p>{{ greeting</p>")
+    page.get_by_role("button", name="Check and preview").click()
+    expect(page.locator("#p-html")).to_contain_text("Line 1")
+    context.close()
+
+
+def test_an_edit_is_previewed_while_it_is_typed(crawler: Crawler, stage: Stage):
+    page = crawler.page
+    page.goto(f"{stage.url}/t/{stage.tenant}/templates")
+    field = page.get_by_label(HTML)
+    field.fill(field.input_value().replace("{{ greeting }}", "Well met!", 1))
+    expect(page.locator("#result")).to_contain_text("You are looking at an edit", timeout=20_000)
+    expect(page.frame_locator("iframe.mail").locator("body")).to_contain_text("Well met!")
+    assert "trial=" not in page.url
+
+
+def test_a_hostile_template_does_nothing_in_its_preview(crawler: Crawler, stage: Stage):
+    page, templates = crawler.page, stage.orchestrator.desk.templates
+    sources = {file.name: file.source for file in templates.files()}
+    sources[HTML] = "{% raw %}" + hostile.mail("".join(hostile.CORPUS.values())) + "{% endraw %}"
+    id_ = templates.try_out(stage.tenant, sources, templating.examples()[templating.SAMPLE])
+    address = f"{stage.url}/t/{stage.tenant}/templates?trial={id_}"
+    with crawler.nothing_happens():
+        page.goto(address)
+        frame = page.frame_locator("iframe.mail")
+        expect(frame.locator("body")).to_contain_text("Hello")
+        for link in frame.locator("a:visible").all():
+            link.dispatch_event("click")
+    assert page.url == address
+
+
+@pytest.mark.parametrize("name", hostile.CORPUS)
+def test_a_hostile_mail_does_nothing_in_the_inbox(crawler: Crawler, stage: Stage, name: str):
+    id_ = _delivered(stage, hostile.mail(hostile.CORPUS[name]))
+    address = f"{stage.url}/t/{stage.tenant}/inbox?mail={id_}&peek=1"
+    with crawler.nothing_happens():
+        crawler.page.goto(address)
+        expect(crawler.page.frame_locator("iframe.mail").locator("body")).to_contain_text("Hello")
+    assert crawler.page.url == address
+
+
+def _waiting(stage: Stage) -> str:
+    """Create a campaign that goes out next year, and return its id."""
+    record = {
+        "id": clock.new_id(),
+        "owner": {"name": "SAMPLE, JANE", "email": "later@owners.example.test"},
+        "address": {"line1": "9 Later Lane", "city": "Dayton", "state": "OH", "zip": "45402"},
+    }
+    later = datetime.now(UTC) + timedelta(days=300)
+    memo = "https://memo.example.test/9"
+    return stage.orchestrator.create_campaign(stage.tenant, record, {"score": 9}, memo, scheduled_at=later).id
+
+
+def _delivered(stage: Stage, html: str) -> str:
+    """Send a mail to the sandbox as any client may, and return its id in the inbox."""
+    content = [{"type": "text/plain", "value": "Hello"}, {"type": "text/html", "value": html}]
+    mail = {
+        "personalizations": [{"to": [{"email": "owner@owners.example.test"}]}],
+        "from": {"email": "evil@evil.example.test"},
+        "subject": "Hello",
+        "content": content,
+        "custom_args": {"tenant_id": stage.tenant},
+    }
+    request = urllib.request.Request(
+        f"{stage.sandbox_url}/v3/mail/send",
+        json.dumps(mail).encode(),
+        {"Authorization": "Bearer SG.any", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        sent = answer.headers["X-Message-Id"]
+    return next(message.id for message in stage.sandbox.messages(limit=5) if message.id.startswith(sent))
