@@ -95,7 +95,7 @@ def page(
         after: Only those newer than this campaign id: the `limit` next to it, still newest first.
         edge: The last campaign id that is looked at.
     """
-    query = _QUERY.where(table.c.tenant_id == tenant_id, *_conditions(tx, search))
+    query = _QUERY.where(table.c.tenant_id == tenant_id, *_conditions(tx, tenant_id, search))
     if edge is not None:
         query = query.where(table.c.id >= edge if after is None else table.c.id <= edge)
     if after is not None:
@@ -126,7 +126,7 @@ def edge(tx: Transaction, tenant_id: str, *, before: str | None = None, after: s
 def count(tx: Transaction, tenant_id: str, search: Search, edge: str | None = None) -> int:
     """Return how many campaigns there are of this kind, up to `MOST`; with an `edge`, from the newest to that one."""
     some = sa.select(sa.literal(1)).select_from(table)
-    some = some.where(table.c.tenant_id == tenant_id, *_conditions(tx, search)).limit(MOST)
+    some = some.where(table.c.tenant_id == tenant_id, *_conditions(tx, tenant_id, search)).limit(MOST)
     if edge is not None:
         some = some.where(table.c.id >= edge)
     return tx.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
@@ -190,7 +190,7 @@ def _batches(labels: Iterable[str], rows: Iterable[Sequence[Any]]) -> Iterator[B
             )
 
 
-def _conditions(tx: Transaction, search: Search) -> Iterator[sa.ColumnElement[bool]]:
+def _conditions(tx: Transaction, tenant_id: str, search: Search) -> Iterator[sa.ColumnElement[bool]]:
     c = table.c
     if search.status is not None:
         yield c.status == search.status
@@ -199,13 +199,18 @@ def _conditions(tx: Transaction, search: Search) -> Iterator[sa.ColumnElement[bo
     if search.campaign_id is not None:
         yield c.id == search.campaign_id
     if search.owner is not None:
-        whole = not search.owner.startswith("@")
         domain = c.owner_address_key.endswith(search.owner, autoescape=True)
-        yield c.owner_address_key == address_key(search.owner) if whole else domain
+        yield domain if search.owner.startswith("@") else c.id.in_(_of_owner(tenant_id, address_key(search.owner)))
     for condition in search.conditions:
         yield _CONDITIONS[condition](tx)
     for word in search.words:
         yield sa.or_(*(column.icontains(word, autoescape=True) for column in (c.owner_name, c.owner_email, c.subject)))
+
+
+def _of_owner(tenant_id: str, key: str) -> sa.Select[str]:
+    # As a query of its own: else SQLite walks through all campaigns in order, to save itself the sorting of a few.
+    mine = table.alias("of_owner")
+    return sa.select(mine.c.id).where(mine.c.tenant_id == tenant_id, mine.c.owner_address_key == key)
 
 
 _CONDITIONS = {
