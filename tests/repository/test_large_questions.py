@@ -169,3 +169,21 @@ def test_due_campaigns_are_locked_by_their_keys_and_not_by_reading_the_queue(rep
     assert [step[3] for step in plan if "outreach_campaigns" in step[3]] == [
         "SEARCH outreach_campaigns USING INDEX sqlite_autoindex_outreach_campaigns_1 (tenant_id=? AND id=?)"
     ]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_what_failed_is_found_without_reading_the_whole_suppression_list(repository: OutreachRepository) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(repository._engine, "before_cursor_execute", note)
+    with repository.reading() as tx:
+        campaigns.failed(tx, T, 10)
+        ((statement, parameters),) = [one for one in asked if "suppressions" in one[0]]
+        plan = [row[3] for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    event.remove(repository._engine, "before_cursor_execute", note)
+    looks = [step for step in plan if "suppressions" in step and "addresses" not in step]
+    assert len(looks) == 2
+    assert all("tenant_id=? AND kind=?" in step for step in looks)
