@@ -80,4 +80,3 @@ class Core(Protocol):
     def undo_unsubscribe(self, token: str) -> bool:
         """Take back what was chosen on our page some minutes ago; return whether the token was known."""
         ...
-
