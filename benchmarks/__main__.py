@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from benchmarks import claim, create, environment, fleet, render, send, stats, stores, webhooks, whole
+from benchmarks import claim, create, dashboard, environment, fleet, render, send, stats, stores, webhooks, whole
 from benchmarks.measuring import Options, WrongResult, emit, say
 from tests.postgres import PostgresUnavailable
 
@@ -22,7 +22,10 @@ STORED: dict[str, Callable[[stores.Store, Options], Iterator[dict[str, Any]]]] =
     "whole": whole.run,
 }
 #: Takes minutes, so it is measured only when it is asked for.
-LONG: dict[str, Callable[[stores.Store, Options], Iterator[dict[str, Any]]]] = {"fleet": fleet.run}
+LONG: dict[str, Callable[[stores.Store, Options], Iterator[dict[str, Any]]]] = {
+    "fleet": fleet.run,
+    "dashboard": dashboard.run,
+}
 BARE: dict[str, Callable[[Options], Iterator[dict[str, Any]]]] = {"render": render.run}
 
 
@@ -74,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=[*stores.KINDS, "both"], default="both")
     parser.add_argument("--repeat", type=_positive, default=3, help="runs of each case; the median counts (default 3)")
     parser.add_argument("--concurrency", type=_positive, default=200, help="mails in flight in send (default 200)")
-    parser.add_argument("--case", default="", help="only cases of `whole` whose name holds this text")
+    parser.add_argument("--case", default="", help="only cases of `whole` and `dashboard` whose name holds this text")
     parser.add_argument("--profile", action="store_true", help="print where this process spends its time, on stderr")
     return parser
 

@@ -69,6 +69,13 @@ def test_the_whole_path_is_measured_stage_by_stage():
         assert line["seconds"] > 0
 
 
+def test_a_page_is_measured_in_time_and_weight():
+    (line,), _ = bench("dashboard", "--n", "400", "--database", "sqlite", "--case", "campaigns_held")
+    assert (line["case"], line["n"]) == ("campaigns_held", 400)
+    assert 0 < line["p50_ms"] <= line["p95_ms"]
+    assert 0 < line["gzip_with_scripts"] < 60_000
+
+
 def test_the_last_line_tells_the_machine_and_the_versions():
     _, environment = bench("render", "--n", "1", "--repeat", "1")
     assert environment["bench"] == "environment"
