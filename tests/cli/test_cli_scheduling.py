@@ -63,6 +63,7 @@ def test_a_label_that_names_nothing_is_told(cli: Run, sqlite_database: Path) -> 
 
 def test_a_tenants_policy_is_set_and_shown(cli: Run, sqlite_database: Path) -> None:
     assert "missed_policy\tas configured" in cli("tenant", "show").out
+    assert "time_zone\tnot given" in cli("tenant", "show").out
     decided = cli("tenant", "set", "--missed", "skip", "--after", "3600", "--json").json
     assert (decided["missed_policy"], decided["missed_after"]) == ("skip", 3600)
     shown = cli("tenant", "show")

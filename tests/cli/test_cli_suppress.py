@@ -158,3 +158,11 @@ def test_a_key_that_sendgrid_refuses_is_named(cli: Run, monkeypatch: pytest.Monk
         monkeypatch.delenv("SENDGRID_API_KEY", raising=False)
         assert cli("suppress", "sync").code == 3
         assert cli("suppress", "sync", "--list", "friends").code == 2
+
+
+def test_what_is_nothing_that_can_be_listed_is_told_what_can_be(cli: Run) -> None:
+    refused = cli("suppress", "add", "nonsense")
+    assert refused.code == 2
+    assert "'nonsense' is no address, no domain and no property's id" in refused.words
+    assert "owner@example.com" in refused.words
+    assert "is not a UUID" in cli("suppress", "add", "nonsense", "--kind", "property").words

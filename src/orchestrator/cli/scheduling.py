@@ -132,6 +132,11 @@ def _show(decided: Tenant, output: Output) -> None:
     if output.structured:
         output.document(asdict(decided))
     else:
-        rows = ((name, "as configured" if value is None else value) for name, value in asdict(decided).items())
+        rows = ((name, _unless_given(name) if value is None else value) for name, value in asdict(decided).items())
         output.rows("", ("field", "value"), ((name, value) for name, value in rows if not name.startswith("pause")))
         output.say(f"Paused: {decided.pause_reason}" if decided.paused_at else "Not paused.")
+
+
+def _unless_given(name: str) -> str:
+    """What to show for a value nobody gave: only the policy for missed mail has a setting behind it."""
+    return "as configured" if name.startswith("missed") else "not given"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -12,6 +13,9 @@ from orchestrator.cli.failures import ExitCode
 
 #: Seconds until an import that was under way is looked at again.
 PATIENCE = 0.02
+
+#: Seconds after which whoever waits for a signal looks whether one has come without waking it.
+GLANCE = 0.5
 
 _ENDINGS: dict[int, Callable[[], BaseException]] = {
     signal.SIGINT: KeyboardInterrupt,
@@ -72,7 +76,11 @@ class Asked:
 
     def wait(self) -> int:
         """Wait until somebody asks, and return the number of the signal."""
-        self._told.get()
+        # Handlers run in the main thread, but the system may hand the signal to another one, or just before this one
+        # begins to wait: then nothing wakes it. So it wakes by itself now and then, and the handler runs.
+        while not self._asked:
+            with contextlib.suppress(queue.Empty):
+                self._told.get(timeout=GLANCE)
         return self._number
 
     def _notice(self, number: int, _frame: FrameType | None) -> None:

@@ -81,12 +81,25 @@ def subject(tenant_id: str, text: str, kind: Kind | str | None = None) -> Subjec
         raise errors.ValidationError("entry", "holds characters that belong to no address")
     wanted = _kind(text) if kind is None else parse_kind(kind)
     if wanted is Kind.PROPERTY:
-        return Subject(tenant_id, wanted, contracts.parse_id("property", text))
+        return Subject(tenant_id, wanted, _property(text, guessed=kind is None))
     if wanted is Kind.ADDRESS:
         return Subject(tenant_id, wanted, address_key(contracts.parse_email("address", text)))
     # A domain is written as it is in the addresses that it must be compared with.
     whole = contracts.parse_email("domain", f"anybody@{text.strip().lstrip('@')}")
     return Subject(tenant_id, wanted, domain_of(address_key(whole)))
+
+
+def _property(text: str, *, guessed: bool) -> str:
+    try:
+        return contracts.parse_id("property", text)
+    except errors.ValidationError:
+        if not guessed:
+            raise
+        raise errors.ValidationError(
+            "entry",
+            f"{text!r} is no address, no domain and no property's id",
+            fix="Write an address (owner@example.com), a domain (example.com) or the UUID of a property.",
+        ) from None
 
 
 def _kind(text: str) -> Kind:

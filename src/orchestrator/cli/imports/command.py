@@ -139,7 +139,7 @@ def opened_source(source: str) -> Iterator[tuple[BinaryIO, int | None]]:
         size = Path(source).stat().st_size
     except OSError as problem:
         raise InputUnreadable(
-            "FILE", f"'{source}' cannot be read: {problem.strerror}", fix="Give a CSV or JSONL file, or - for stdin."
+            "FILE", f"'{source}' cannot be read: {problem.strerror}", fix="Give a readable file, or - for stdin."
         ) from None
     with stream:
         yield stream, size
