@@ -8,14 +8,15 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from orchestrator import OutreachCampaign, OutreachOrchestrator, errors
+from orchestrator import OutreachCampaign, OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
 from orchestrator.domain.suppression import Kind
-from orchestrator.repository import OutreachRepository, addresses, suppressions
+from orchestrator.repository import OutreachRepository, addresses, campaigns, messages, suppressions
 from orchestrator.repository.suppressions import Subject
 from orchestrator.services import batch, ledger, suppressing
+from orchestrator.services.standing import Standings
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
@@ -72,6 +73,16 @@ def last_written(team: OutreachOrchestrator) -> tuple[object, object]:
     with team.services.read() as tx:
         (address,) = addresses.get_many(tx, [(TENANT, OWNER)]).values()
     return address.last_campaign_id, address.last_handed_at
+
+
+class Counting(Standings):
+    """Counts how often all statuses are read out."""
+
+    asked = 0
+
+    def statuses(self) -> dict[tuple[str, str], OutreachStatus]:
+        self.asked += 1
+        return super().statuses()
 
 
 # ------------------------------------------------------------------------------------------------------------ the gap
@@ -166,3 +177,16 @@ def test_why_names_no_campaign_where_none_was_noted(sending: Sending, clock: Man
         )
     (closed,) = (verdict for verdict in team.operations.why(campaign.id, TENANT).gates if not verdict.open)
     assert closed.words.startswith("a mail went to this address at ")
+
+
+def test_what_returns_of_an_owner_with_very_many_campaigns_is_looked_at_once(sending: Sending) -> None:
+    team, _ = sending
+    keys = [(TENANT, create(team).id) for _ in range(5)]
+    team.operations.suppressions.add(TENANT, OWNER)
+    with team.services.begin() as tx:
+        locked = campaigns.lock_many(tx, keys)
+        standings = Counting(locked, messages.of_campaigns(tx, locked))
+        addresses.lock(tx, [(TENANT, OWNER)])
+        suppressions.remove(tx, suppressions.about(tx, [Subject(TENANT, Kind.ADDRESS, OWNER)]), why="test", by=None)
+        assert suppressing.put_back(tx, standings, keys) == 5
+    assert standings.asked == 1  # once for each of 20,000 took a minute

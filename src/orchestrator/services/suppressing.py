@@ -77,7 +77,8 @@ def put_back(tx: Transaction, standings: Standings, keys: Iterable[Key]) -> int:
         standings: The campaigns, locked and read whole.
         keys: Those to look at; one that is not suppressed is left alone.
     """
-    waiting = [standings.campaign(key) for key in keys if standings.statuses()[key] is OutreachStatus.SUPPRESSED]
+    statuses = standings.statuses()  # once: they are read out whole
+    waiting = [standings.campaign(key) for key in keys if statuses[key] is OutreachStatus.SUPPRESSED]
     people = addresses.get_many(tx, {(c.tenant_id, c.owner_address_key) for c in waiting})
     stopped = covered(tx, waiting)
     free = []
