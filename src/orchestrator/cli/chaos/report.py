@@ -12,9 +12,14 @@ from orchestrator.cli.output import Output
 
 def passed(ordered: Attack, course: Course, verdict: Verdict) -> bool:
     """Whether the promise was kept: nobody twice, nobody left out, and nothing undecided that could be decided."""
-    decided = verdict.open == 0 and (ordered.deaf or verdict.held == 0) and verdict.listed >= verdict.held
+    return not broken(course, verdict) and (ordered.deaf or verdict.held == 0)
+
+
+def broken(course: Course, verdict: Verdict) -> bool:
+    """Whether something went wrong; mail that is held for a person, and listed, did not."""
+    decided = verdict.open == 0 and verdict.listed >= verdict.held
     orderly = course.settled and course.toll.crashes == 0 and course.undrained == 0
-    return verdict.wrong == 0 and decided and orderly
+    return not (verdict.wrong == 0 and decided and orderly)
 
 
 def document(ordered: Attack, course: Course, verdict: Verdict, database: str) -> dict[str, Any]:
@@ -22,6 +27,7 @@ def document(ordered: Attack, course: Course, verdict: Verdict, database: str) -
     toll = course.toll
     return {
         "ok": passed(ordered, course, verdict),
+        "broken": broken(course, verdict),
         "database": database,
         "seed": ordered.seed,
         "evidence_withheld": ordered.withhold,
@@ -87,6 +93,16 @@ def tell(output: Output, found: dict[str, Any]) -> None:
         output.say(f" [red]campaign {campaign}:[/] {reason}")
     if not found["settled"]:
         output.say(" [red]It did not settle: something was still open when nothing moved any more.[/]")
-    color, words = ("green", "The promise held.") if found["ok"] else ("red", "The promise was broken.")
+    color, words = _verdict(found)
     seconds = found["seconds"]
     output.say(f"[{color}]{words}[/] {seconds['attack']} s of attack, {seconds['settling']} s to settle.")
+
+
+def _verdict(found: dict[str, Any]) -> tuple[str, str]:
+    """Return the color and the words of the last line."""
+    if found["ok"]:
+        return "green", "The promise held."
+    if found["broken"]:
+        return "red", "The promise was broken."
+    why = "the webhooks went unheard for a while" if found["deaf_for_a_while"] else "nothing could decide about it"
+    return "yellow", f"Nothing was broken, but {found['held']} mails wait for a person: {why}."
