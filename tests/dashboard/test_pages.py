@@ -35,6 +35,10 @@ def test_an_empty_installation_says_what_to_do_next(browser: Desktop):
     assert "No campaign is like that" in browser.get("campaigns?q=status:sent").text
 
 
+def test_a_slash_at_the_end_leads_to_the_overview_too(browser: Desktop):
+    assert browser.client.get(f"/t/{TENANT}/").status_code == 200
+
+
 def test_a_search_is_answered_and_what_it_cannot_use_is_named(browser: Desktop):
     _made(browser, email="ann@owners.test")
     shown = browser.get("campaigns?q=status:scheduled+color:red").text

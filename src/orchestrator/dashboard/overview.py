@@ -57,6 +57,7 @@ def routes(house: House) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     seen = Depends(house.view)
 
+    @router.get("/t/{tenant}/")  # as people type it
     @router.get("/t/{tenant}")
     def page(days: int = 30, by: str = "event", view: View = seen) -> Response:
         return house.frame.page(view, "overview.html", **_context(house, view, days, by))
