@@ -22,9 +22,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("suppressed_until", TIME))
         table.add_column(sa.Column("last_campaign_id", UUID))
     ended = sa.text("suppressed_until IS NOT NULL")
-    op.create_index(
-        "ix_addresses_until", "addresses", ["suppressed_until"], postgresql_where=ended, sqlite_where=ended
-    )
+    op.create_index("ix_addresses_until", "addresses", ["suppressed_until"], postgresql_where=ended, sqlite_where=ended)
     _suppressions()
     _entries_of_addresses()
     _lifted_suppressions()
