@@ -44,11 +44,19 @@ def _perform(on: Stage, play: Play, output: Output) -> None:
     watch = Watch(on, output, yours)
     show.invitation(output, on, mail, opening=opening)
 
-    def quiet() -> bool:
-        return on.everything_left() and bool(on.sandbox.settle(0.0)["settled"])
+    answered: list[str | None] = []
 
-    show.follow(output, on, quiet, PATIENCE)
-    _one_answers(on, output, yours)
+    def over() -> bool:
+        if not (on.everything_left() and bool(on.sandbox.settle(0.0)["settled"])):
+            return False
+        if not answered:
+            answered.append(_one_answers(on, yours))
+        return True
+
+    show.follow(output, on, over, PATIENCE)
+    if answered and answered[0]:
+        output.say(f" [green]✓[/] one owner answered  outreach campaign show {answered[0]}")
+        output.say("")
     if output.structured:
         output.document({**_addresses(on), "inbox": on.inbox(mail)})
     show.elsewhere(output, on)
@@ -86,18 +94,15 @@ class Watch:
         return stored.owner_email if stored and stored.batch == BATCH else None
 
 
-def _one_answers(on: Stage, output: Output, yours: str) -> None:
-    """Let the owner of the newest mail that was opened answer it, so that there is a reply to look at; never you."""
+def _one_answers(on: Stage, yours: str) -> str | None:
+    """Let the owner of the newest mail that was opened answer it, never you; return the campaign, or None."""
     reports = on.sandbox.truth()["campaigns"]
     opened = [
         message
         for message in on.sandbox.messages(limit=500)
         if reports[drive.campaign_of(message)]["status"] == "opened" and drive.campaign_of(message) != yours
     ]
-    if opened:
-        campaign = drive.answer(on, opened[0])
-        output.say(f" [green]✓[/] one owner answered  outreach campaign show {campaign}")
-        output.say("")
+    return drive.answer(on, opened[0]) if opened else None
 
 
 def _addresses(on: Stage) -> dict[str, Any]:

@@ -91,8 +91,10 @@ def follow(output: Output, on: Stage, done: Callable[[], bool], timeout: float) 
         bar = ProgressBar(
             total=max(total, 1), completed=total - waiting, width=_BAR, complete_style=_COLOR, finished_style=_COLOR
         )
+        held = on.orchestrator.desk.waiting(on.tenant)["held"]
+        aside = f"{held} held: an estate" if held else ""
         line = Table.grid(padding=(0, 1))
-        line.add_row(" Sending", bar, f"{total - waiting}/{total}")
+        line.add_row(" Sending", bar, f"{total - waiting}/{total}", Text(aside, style="dim"))
         return Group(line, "", funnel_table(on.orchestrator.get_funnel(on.tenant)), "")
 
     if not output.animated:
