@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import procrastinate
@@ -251,6 +251,31 @@ def test_without_tables_for_jobs_workers_look_by_themselves_and_say_so(repositor
     once_each(post, owners)
     repository.upgrade()
     assert repository.jobs_address() is not None
+
+
+class HesitantRepository(OutreachRepository):
+    """Lets a loop that asks for jobs wait at the door."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self.asked, self.go = threading.Event(), threading.Event()
+
+    def jobs_address(self) -> str | None:
+        if threading.current_thread().name == "outreach-jobs":
+            self.asked.set()
+            assert self.go.wait(PATIENCE)
+        return super().jobs_address()
+
+
+def test_told_to_stop_before_it_listens_an_engine_stops_and_can_be_told_again(dsn: str):
+    with closing(HesitantRepository(dsn)) as repository, OutreachOrchestrator(repository) as orchestrator:
+        engine = ProcrastinateEngine(orchestrator, publisher=MemoryPublisher(), poll_interval=NEVER)
+        engine.start()
+        assert repository.asked.wait(PATIENCE)
+        assert not engine.stop(timeout=0), "one loop is at the door"
+        repository.go.set()
+        assert engine.stop(timeout=PATIENCE)
+        assert engine.stop(timeout=PATIENCE)
 
 
 def test_tables_of_an_older_procrastinate_are_brought_up_to_date(repository: OutreachRepository, dsn: str):

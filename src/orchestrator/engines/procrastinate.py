@@ -96,9 +96,9 @@ class _Jobs(Loop):
         connector = procrastinate.PsycopgConnector(conninfo=address, min_size=1, max_size=4)
         app = procrastinate.App(connector=connector)
         define(app, self._look, self._orchestrator.operations.maintain)
-        if not self._stoppable():
-            return
         try:
+            if not self._stoppable():
+                return
             async with app.open_async():
                 if self.is_stopping():  # told while it connected, which may have swallowed that
                     return
@@ -115,7 +115,7 @@ class _Jobs(Loop):
                 )
         except asyncio.CancelledError:
             log.debug("no more jobs are taken", action="jobs.stopped")
-        finally:
+        finally:  # while this event loop still runs: nobody may call into one that is closed
             with self._lock:
                 self._cancel = None
 
