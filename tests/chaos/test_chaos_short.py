@@ -67,10 +67,13 @@ def test_each_owner_is_mailed_once_through_a_kill_at_every_step(attack: Any):
 
 
 def test_without_evidence_nothing_is_sent_again_and_a_person_is_asked(attack: Any):
-    status, found = attack("--kills", "6", "--campaigns", "90", "--withhold-evidence")
+    # Only faults that leave doubt: on a busy machine a short attack may have too few of them otherwise.
+    doubtful = "reset-after-accept,5xx-after-accept"
+    status, found = attack("--kills", "6", "--campaigns", "90", "--withhold-evidence", "--faults", doubtful)
 
-    assert status == 0
     assert found["guilty"] == {}
     assert (found["duplicates"], found["losses"], found["in_doubt"]["at_the_end"]) == (0, 0, 0)
     assert found["resolved"]["by_resending"] == 0
+    assert (found["crashes"], found["undrained"], found["settled"]) == (0, 0, True)
     assert found["held"] == found["listed"] > 0
+    assert status == 0

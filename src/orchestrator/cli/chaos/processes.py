@@ -41,8 +41,9 @@ CONCURRENCY = 12
 GAP = timedelta(seconds=60)
 #: Loops look around that much less often than the clock would have them: the databases' own speed does not scale.
 CALM = 4.0
-#: Real seconds in which a worker that was asked to drain has to end.
-DRAIN = 20.0
+#: Real seconds in which a worker that was asked to drain has to end. It takes one or two, and far more on a machine
+#: that has ten times as much to do as it can.
+DRAIN = 60.0
 #: What threads of the product are called here, by what they do.
 _LOOPS = {"AnyIO worker thread": "ingest"}
 

@@ -61,7 +61,7 @@ def attack(ordered: Attack, on: Stage) -> Course:
             _look_after(services)
         _rage(ordered, on, cast, course, total=len(strikes.workers) + len(strikes.service))
         _settle(ordered, on, cast, course)
-        course.undrained = sum(not worker.ask_to_end(processes.DRAIN) for worker in workers)
+        course.undrained = sum(not worker.ask_to_end(processes.DRAIN + plan.PATIENCE) for worker in workers)
     finally:
         for one in cast:
             one.end()
@@ -69,11 +69,11 @@ def attack(ordered: Attack, on: Stage) -> Course:
 
 
 def _rage(ordered: Attack, on: Stage, cast: list[Role], course: Course, total: int) -> None:
-    """Strike until there is nothing left to strike with."""
+    """Strike until there is nothing left to strike with, and until there is something the attack can prove."""
     began = time.monotonic()
     forecast, phase_ends, count_at = plan.weather(ordered), 0.0, 0.0
     first = ordered.campaigns // 4
-    while any(role.struck for role in cast) or any(role.strikes for role in cast):
+    while any(role.struck or role.strikes for role in cast) or _proves_nothing(ordered, on, course):
         now = time.monotonic()
         if now >= phase_ends:
             phase = next(forecast)
@@ -87,6 +87,15 @@ def _rage(ordered: Attack, on: Stage, cast: list[Role], course: Course, total: i
             count_at = now + COUNT
         _look_after(cast)
     course.attacked_for = time.monotonic() - began
+
+
+def _proves_nothing(ordered: Attack, on: Stage, course: Course) -> bool:
+    """Tell whether evidence is withheld and no mail needs any so far, while some are still to be sent.
+
+    Where workers are struck before they get to send anything, all mail would leave after the attack.
+    """
+    wanting = ordered.withhold and bool(ordered.families) and not course.doubted_at_once
+    return wanting and on.ledger.count().accepted < ordered.campaigns
 
 
 def _settle(ordered: Attack, on: Stage, cast: list[Role], course: Course) -> None:
