@@ -10,7 +10,7 @@ from benchmarks.measuring import Options, Runs, expect, measure, result
 from benchmarks.stores import Database, Store
 from orchestrator import OutreachOrchestrator
 from orchestrator.repository import tenants
-from orchestrator.services import batch
+from orchestrator.services.sending import batch
 
 #: The long queue; the short one is what every ratio is reckoned by.
 DEFAULT_N = 100_000

@@ -37,7 +37,7 @@ def test_log_lines_go_through_logging_and_never_to_standard_output(
 ) -> None:
     create_twice(tmp_path / "library.db")
     (record,) = caplog.records
-    assert (record.name, record.levelno) == ("orchestrator.services.campaigns", logging.WARNING)
+    assert (record.name, record.levelno) == ("orchestrator.services.campaigns.creating", logging.WARNING)
     assert record.getMessage().startswith("known property with another owner action=create.differs campaign_id=")
     assert capsys.readouterr().out == ""
 

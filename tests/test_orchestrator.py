@@ -18,7 +18,7 @@ from orchestrator import OutreachCampaign, OutreachOrchestrator, OutreachStatus,
 from orchestrator.api import create_app
 from orchestrator.repository import OutreachRepository
 from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
-from orchestrator.services import statistics
+from orchestrator.services.looking import statistics
 from tests.api.live_service import serving
 from tests.samples import MEMO_URL, SCORE, TENANT, property_record
 

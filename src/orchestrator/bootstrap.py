@@ -18,24 +18,24 @@ from orchestrator.domain.schedule import MissedRule
 from orchestrator.publishers.base import Publisher
 from orchestrator.publishers.log import LogPublisher
 from orchestrator.repository import OutreachRepository, accounts
-from orchestrator.services.compliance import Compliance, is_live
-from orchestrator.services.compose import Composer, Sender
-from orchestrator.services.delivery_events import DeliveryEvents
-from orchestrator.services.dispatch import Dispatcher
-from orchestrator.services.endpoint import GAP, Endpoint
-from orchestrator.services.figures import Bureau
-from orchestrator.services.inbox import Inbox
-from orchestrator.services.intake import Intake
-from orchestrator.services.probe import Prober
-from orchestrator.services.reconcile import Reconciler, Rules
-from orchestrator.services.relay import Relay
-from orchestrator.services.replies import Replies
-from orchestrator.services.reply_intake import ReplyIntake
-from orchestrator.services.secrets import Secrets
-from orchestrator.services.subscribers import Subscribers
-from orchestrator.services.suppression_lists import SuppressionLists, of_account
-from orchestrator.services.unsubscribe import OptOuts
-from orchestrator.services.webhook_log import WebhookLog
+from orchestrator.services.composing.compose import Composer, Sender
+from orchestrator.services.doubt.endpoint import GAP, Endpoint
+from orchestrator.services.doubt.probe import Prober
+from orchestrator.services.doubt.reconcile import Reconciler, Rules
+from orchestrator.services.gates.compliance import Compliance, is_live
+from orchestrator.services.incoming.delivery_events import DeliveryEvents
+from orchestrator.services.incoming.intake import Intake
+from orchestrator.services.incoming.webhook_log import WebhookLog
+from orchestrator.services.looking.figures import Bureau
+from orchestrator.services.owners.inbox import Inbox
+from orchestrator.services.owners.replies import Replies
+from orchestrator.services.owners.reply_intake import ReplyIntake
+from orchestrator.services.owners.suppression_lists import SuppressionLists, of_account
+from orchestrator.services.owners.unsubscribe import OptOuts
+from orchestrator.services.sending.dispatch import Dispatcher
+from orchestrator.services.upkeep.relay import Relay
+from orchestrator.services.upkeep.secrets import Secrets
+from orchestrator.services.upkeep.subscribers import Subscribers
 from orchestrator.settings import Settings
 from orchestrator.transports.base import Transport
 from orchestrator.transports.loop import SenderLoop

@@ -11,14 +11,15 @@ from orchestrator.repository import attention, reply_lists, tenants
 from orchestrator.repository.browse import Batch
 from orchestrator.repository.suppression_search import Place, Wanted
 from orchestrator.repository.tenants import Tenant
-from orchestrator.services import browse, dispatching, suppression_browse, tenancy
-from orchestrator.services.browse import Dossier, Page
-from orchestrator.services.correspondence import Correspondence
-from orchestrator.services.dispatching import Board, Recent, Watch
-from orchestrator.services.figures import LONGEST_DAYS, Figures
-from orchestrator.services.suppression import parse_kind, parse_reason
-from orchestrator.services.suppression_browse import Entries
-from orchestrator.services.templating import Templating
+from orchestrator.services.campaigns import tenancy
+from orchestrator.services.looking import browse, dispatching, suppression_browse
+from orchestrator.services.looking.browse import Dossier, Page
+from orchestrator.services.looking.correspondence import Correspondence
+from orchestrator.services.looking.dispatching import Board, Recent, Watch
+from orchestrator.services.looking.figures import LONGEST_DAYS, Figures
+from orchestrator.services.looking.suppression_browse import Entries
+from orchestrator.services.looking.templating import Templating
+from orchestrator.services.owners.suppression import parse_kind, parse_reason
 
 #: Tenants that are listed at once.
 TENANTS = 500

@@ -11,28 +11,22 @@ from orchestrator import bootstrap, contracts, errors
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.repository import tenants
 from orchestrator.repository.tenants import Tenant
-from orchestrator.services import (
-    batch_commands,
-    doctor,
-    fingerprint,
-    health,
-    ledger,
-    maintenance,
-    overview,
-    pausing,
-    resolve,
-    tenancy,
-)
-from orchestrator.services import why as asked
-from orchestrator.services.doctor import Diagnosis
-from orchestrator.services.health import Check
-from orchestrator.services.heartbeats import Pulse
-from orchestrator.services.overview import Status
-from orchestrator.services.replies import Replies
-from orchestrator.services.resolve import Decision
-from orchestrator.services.suppression_lists import SuppressionLists
-from orchestrator.services.webhook_history import WebhookHistory
-from orchestrator.services.why import Installation, Trace
+from orchestrator.services.campaigns import batch_commands, tenancy
+from orchestrator.services.doubt import resolve
+from orchestrator.services.doubt.resolve import Decision
+from orchestrator.services.gates import fingerprint
+from orchestrator.services.gates import why as asked
+from orchestrator.services.gates.why import Installation, Trace
+from orchestrator.services.looking import overview
+from orchestrator.services.looking.overview import Status
+from orchestrator.services.looking.webhook_history import WebhookHistory
+from orchestrator.services.owners.replies import Replies
+from orchestrator.services.owners.suppression_lists import SuppressionLists
+from orchestrator.services.sending import ledger, pausing
+from orchestrator.services.upkeep import doctor, health, maintenance
+from orchestrator.services.upkeep.doctor import Diagnosis
+from orchestrator.services.upkeep.health import Check
+from orchestrator.services.upkeep.heartbeats import Pulse
 
 
 class Operations:

@@ -12,12 +12,12 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.operations import Operations
 from orchestrator.publishers.base import Publisher
 from orchestrator.repository import OutreachRepository, campaigns, events
-from orchestrator.services import campaigns as creating
-from orchestrator.services import commands, statistics
-from orchestrator.services.campaigns import Created
-from orchestrator.services.delivery_events import Receipt
-from orchestrator.services.health import Check
-from orchestrator.services.statistics import Funnel
+from orchestrator.services.campaigns import commands, creating
+from orchestrator.services.campaigns.creating import Created
+from orchestrator.services.incoming.delivery_events import Receipt
+from orchestrator.services.looking import statistics
+from orchestrator.services.looking.statistics import Funnel
+from orchestrator.services.upkeep.health import Check
 
 
 class OutreachOrchestrator:

@@ -21,8 +21,8 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import OutgoingMail
 from orchestrator.repository import OutreachRepository, Transaction, addresses, suppressions
 from orchestrator.repository.suppressions import Target
-from orchestrator.services.inbox import Inbox
-from orchestrator.services.reply_intake import ReplyIntake
+from orchestrator.services.owners.inbox import Inbox
+from orchestrator.services.owners.reply_intake import ReplyIntake
 from orchestrator.tokens import Signer
 from orchestrator.transports.fake import FakeTransport
 from tests import inbound_posts

@@ -18,6 +18,7 @@ LAYERS = [
     *("repository", "rendering", "transports", "webhooks", "publishers", "contracts", "domain"),
     *("settings", "tokens", "clock", "errors", "sandbox"),
 ]
+ROOMS = ["looking", "owners", "upkeep", "incoming", "doubt", "sending", "campaigns", "composing", "gates", "recording"]
 CONTRACTS = {
     contract["id"]: contract["name"]
     for contract in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
@@ -41,6 +42,10 @@ def test_the_package_keeps_its_import_rules(capsys: pytest.CaptureFixture[str]):
         ("layers", "newcomer", "from specimen import clock"),
         ("layers", "dashboard", "from specimen import api"),
         ("layers", "desk", "from specimen import operations"),
+        ("use-cases", "services/recording", "from specimen.services import sending"),
+        ("use-cases", "services/sending", "from specimen.services import campaigns"),
+        ("use-cases", "services/doubt", "from specimen.services.looking import anything"),
+        ("use-cases", "services/newcomer", "from specimen import clock"),
         ("facade", "services", "from specimen import OutreachOrchestrator"),
         ("facade", "cli", "import specimen"),
         ("sql", "services", "import sqlalchemy"),
@@ -90,7 +95,7 @@ def test_the_domain_needs_nothing_but_python_the_clock_and_the_errors():
 def specimen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package with one empty module per layer, under the real package's own rules."""
     package = tmp_path / SPECIMEN
-    for name in LAYERS:
+    for name in (*LAYERS, *(f"services/{room}" for room in ROOMS)):
         (package / name).mkdir(parents=True)
         (package / name / "__init__.py").write_text("")
     (package / "__init__.py").write_text("")

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from orchestrator import clock
 from orchestrator.cli.demo.stage import Stage
 from orchestrator.rendering import HTML
-from orchestrator.services import templating
+from orchestrator.services.looking import templating
 from tests.dashboard import hostile
 from tests.dashboard.crawl import DAILY, Crawler, demo
 from tests.rendering.looks import CHROMIUM_ARGS

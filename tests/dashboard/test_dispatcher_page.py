@@ -12,7 +12,7 @@ from orchestrator import app, errors
 from orchestrator.clock import new_id
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.repository import OutreachRepository
-from orchestrator.services import dispatching
+from orchestrator.services.looking import dispatching
 from tests.dashboard.conftest import BASE, Desktop
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.rendering import HTML, TEXT, shipped_dir
 from orchestrator.repository import OutreachRepository
-from orchestrator.services import templating
+from orchestrator.services.looking import templating
 from tests.dashboard.conftest import Desktop, desktop
 from tests.samples import OTHER_TENANT, TENANT, item
 

@@ -15,7 +15,7 @@ from orchestrator.bootstrap import Parts
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.repository import OutreachRepository, instance, webhook_batches
 from orchestrator.sandbox.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, Signer
-from orchestrator.services import webhook_log
+from orchestrator.services.incoming import webhook_log
 from tests.dashboard.conftest import Desktop, desktop
 from tests.samples import TENANT, item
 

@@ -13,7 +13,7 @@ from orchestrator.api.errors import known_errors, status_of
 from orchestrator.domain.message import MessageState
 from orchestrator.sandbox import Sandbox
 from orchestrator.sandbox.sandbox import ACTIONS
-from orchestrator.services.announcements import PUBLISHED, RESUBSCRIBED
+from orchestrator.services.recording.announcements import PUBLISHED, RESUBSCRIBED
 from tests.docs import pages
 from tests.docs.pages import DOCS, ROOT
 

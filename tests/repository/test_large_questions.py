@@ -13,7 +13,7 @@ from orchestrator.clock import ManualClock, new_id
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.repository import OutreachRepository, Transaction, addresses, campaigns, messages
 from orchestrator.repository import due as due_ones
-from orchestrator.services import campaigns as creating
+from orchestrator.services.campaigns import creating
 from tests import samples
 
 T = samples.TENANT

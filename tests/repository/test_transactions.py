@@ -19,7 +19,7 @@ from orchestrator.domain.suppression import Kind
 from orchestrator.domain.text import JsonText
 from orchestrator.repository import OutreachRepository, addresses, events, instance, outbox, statistics, suppressions
 from orchestrator.repository.suppressions import Entry
-from orchestrator.services import campaigns as creating
+from orchestrator.services.campaigns import creating
 from tests import samples
 
 T = samples.TENANT

@@ -16,9 +16,9 @@ from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
 from orchestrator.domain.pacing import slot_distance
 from orchestrator.repository import OutreachRepository, accounts, campaigns, messages
 from orchestrator.repository.accounts import EVERY, PauseKind
-from orchestrator.services import pacing
-from orchestrator.services.pacing import HORIZON, Pacer, Slot
-from orchestrator.services.turns import Turns
+from orchestrator.services.sending import pacing
+from orchestrator.services.sending.pacing import HORIZON, Pacer, Slot
+from orchestrator.services.sending.turns import Turns
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 
 ACCOUNT = "fake"

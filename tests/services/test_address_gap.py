@@ -15,8 +15,8 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected
 from orchestrator.repository import OutreachRepository, addresses
-from orchestrator.services import batch, ledger
-from orchestrator.services.situation import Effect
+from orchestrator.services.gates.situation import Effect
+from orchestrator.services.sending import batch, ledger
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 

@@ -23,10 +23,10 @@ from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import MessageState
 from orchestrator.repository import OutreachRepository, Transaction, messages
-from orchestrator.services import commands
-from orchestrator.services.delivery_events import DeliveryEvents
-from orchestrator.services.suppression import Suppressions
-from orchestrator.services.unsubscribe import PURPOSE, OptOuts
+from orchestrator.services.campaigns import commands
+from orchestrator.services.incoming.delivery_events import DeliveryEvents
+from orchestrator.services.owners.suppression import Suppressions
+from orchestrator.services.owners.unsubscribe import PURPOSE, OptOuts
 from orchestrator.transports.fake import FakeTransport
 from orchestrator.webhooks import sendgrid
 from tests.samples import MEMO_URL, SCORE, TENANT, new_uuid, property_record

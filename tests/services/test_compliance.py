@@ -14,11 +14,11 @@ from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.domain import consent, free_mail
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.repository import OutreachRepository
-from orchestrator.services import compliance
-from orchestrator.services.compliance import is_live
-from orchestrator.services.doctor import Level
-from orchestrator.services.situation import Effect
-from orchestrator.services.why import Trace
+from orchestrator.services.gates import compliance
+from orchestrator.services.gates.compliance import is_live
+from orchestrator.services.gates.situation import Effect
+from orchestrator.services.gates.why import Trace
+from orchestrator.services.upkeep.doctor import Level
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, item, property_record
 

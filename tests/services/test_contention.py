@@ -13,7 +13,8 @@ from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import new_id
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected
 from orchestrator.repository import OutreachRepository, campaigns, messages
-from orchestrator.services import holds, statistics
+from orchestrator.services.looking import statistics
+from orchestrator.services.recording import holds
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 from tests.services.test_interleavings import assert_folded
 

@@ -12,8 +12,8 @@ import pytest
 
 from orchestrator import errors
 from orchestrator.repository import OutreachRepository, fingerprint, instance
-from orchestrator.services.doctor import Level
-from orchestrator.services.probe import Prober
+from orchestrator.services.doubt.probe import Prober
+from orchestrator.services.upkeep.doctor import Level
 from tests import postgres
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 

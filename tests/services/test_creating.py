@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from orchestrator import OutreachStatus, errors
 from orchestrator.repository import OutreachRepository
-from orchestrator.services import statistics
-from orchestrator.services.campaigns import CHUNK
+from orchestrator.services.campaigns.creating import CHUNK
+from orchestrator.services.looking import statistics
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 
 

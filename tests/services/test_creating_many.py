@@ -11,8 +11,8 @@ import pytest
 from orchestrator import OutreachStatus
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.repository import OutreachRepository, arrivals, campaigns
-from orchestrator.services import campaigns as creating
-from orchestrator.services import statistics
+from orchestrator.services.campaigns import creating
+from orchestrator.services.looking import statistics
 from tests import samples
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 

@@ -11,7 +11,7 @@ from orchestrator import errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
 from orchestrator.repository import OutreachRepository, browse
-from orchestrator.services import figures
+from orchestrator.services.looking import figures
 from tests.samples import OTHER_TENANT, TENANT, facade, item, property_record
 
 

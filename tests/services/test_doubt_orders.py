@@ -13,7 +13,7 @@ from orchestrator import OutreachStatus, errors
 from orchestrator.clock import new_id
 from orchestrator.domain.message import LIVE_STATES, Accepted, MessageState, NotSent, Outcome, OutgoingMail, Unknown
 from orchestrator.repository import campaigns, messages
-from orchestrator.services import statistics
+from orchestrator.services.looking import statistics
 from tests.samples import TENANT, item
 from tests.services.doubts import World, world
 

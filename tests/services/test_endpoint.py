@@ -11,7 +11,7 @@ import pytest
 from orchestrator import errors
 from orchestrator.clock import ManualClock, new_id
 from orchestrator.repository import OutreachRepository, Transaction, endpoint, in_doubt
-from orchestrator.services.endpoint import Endpoint
+from orchestrator.services.doubt.endpoint import Endpoint
 from tests.samples import TENANT, item
 from tests.services.doubts import world
 
@@ -187,7 +187,7 @@ def test_less_than_a_second_is_written_only_when_an_open_fate_hangs_on_it(dsn: s
 
 
 def claimed_and_handed(w: object) -> None:
-    from orchestrator.services import ledger
+    from orchestrator.services.sending import ledger
     from tests.services.doubts import World
 
     assert isinstance(w, World)

@@ -14,7 +14,7 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import MessageState, NotSent
 from orchestrator.repository import OutreachRepository, addresses, messages, tenants
 from orchestrator.repository import due as due_ones
-from orchestrator.services import batch, ledger
+from orchestrator.services.sending import batch, ledger
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 

@@ -29,7 +29,8 @@ from orchestrator.domain.message import (
     Unknown,
 )
 from orchestrator.repository import OutreachRepository, Transaction, campaigns, messages
-from orchestrator.services import ledger, settle, statistics
+from orchestrator.services.looking import statistics
+from orchestrator.services.sending import ledger, settle
 from tests.samples import facade, item, property_record
 
 ADDRESSES = ("ada@owners.test", "bea@owners.test", "cyd@owners.test")

@@ -12,7 +12,7 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import OutreachMessage, Rejected
 from orchestrator.repository import OutreachRepository, campaigns, messages
-from orchestrator.services import dispatch, ledger
+from orchestrator.services.sending import dispatch, ledger
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 

@@ -12,8 +12,8 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Outcome, OutgoingMail, Unknown
 from orchestrator.publishers.memory import MemoryPublisher
 from orchestrator.repository import OutreachRepository, accounts, tables
-from orchestrator.services import maintenance
-from orchestrator.services.doctor import Level
+from orchestrator.services.upkeep import maintenance
+from orchestrator.services.upkeep.doctor import Level
 from tests.samples import OTHER_TENANT, TENANT, facade, item
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -19,7 +19,7 @@ from orchestrator.clock import new_id
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected
 from orchestrator.domain.suppression import address_key
 from orchestrator.repository import OutreachRepository, addresses, campaigns, messages
-from orchestrator.services import statistics
+from orchestrator.services.looking import statistics
 from tests.samples import OTHER_TENANT, TENANT, facade, item, property_record
 from tests.services.test_contention import assert_folded, deadlocks
 

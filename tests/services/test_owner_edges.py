@@ -15,8 +15,9 @@ from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
 from orchestrator.domain.suppression import Kind
 from orchestrator.repository import OutreachRepository, addresses, campaigns, messages, suppressions
 from orchestrator.repository.suppressions import Subject
-from orchestrator.services import batch, ledger, suppressing
-from orchestrator.services.standing import Standings
+from orchestrator.services.recording import suppressing
+from orchestrator.services.recording.standing import Standings
+from orchestrator.services.sending import batch, ledger
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 

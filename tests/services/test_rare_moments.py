@@ -12,7 +12,7 @@ from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, MessageState, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.repository import OutreachRepository, Transaction, accounts, campaigns, messages
-from orchestrator.services.settling import PAUSES
+from orchestrator.services.sending.settling import PAUSES
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, item, property_record
 from tests.services.doubts import GRACE, world
 

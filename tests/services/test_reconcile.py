@@ -14,9 +14,9 @@ from orchestrator import OutreachStatus, errors
 from orchestrator.clock import new_id
 from orchestrator.domain.message import HELD_IN_DOUBT, Accepted, MessageState, NotSent, Outcome, OutgoingMail, Unknown
 from orchestrator.repository import campaigns, events
-from orchestrator.services import ledger, settle
-from orchestrator.services.doctor import Level
-from orchestrator.services.probe import NOBODY, SUBJECT
+from orchestrator.services.doubt.probe import NOBODY, SUBJECT
+from orchestrator.services.sending import ledger, settle
+from orchestrator.services.upkeep.doctor import Level
 from tests.samples import OTHER_TENANT, TENANT, item
 from tests.services.doubts import GRACE, World, world
 

@@ -13,7 +13,7 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.reply import InboundMail
 from orchestrator.repository import OutreachRepository, addresses, replies, suppressions
 from orchestrator.repository.suppressions import Target
-from orchestrator.services.doctor import Level
+from orchestrator.services.upkeep.doctor import Level
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, new_uuid, property_record
 
 SENDER: dict[str, Any] = {

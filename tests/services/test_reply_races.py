@@ -18,7 +18,7 @@ from orchestrator import OutreachOrchestrator, OutreachStatus
 from orchestrator.bootstrap import Parts
 from orchestrator.domain.reply import InboundMail
 from orchestrator.repository import OutreachRepository, Transaction, messages
-from orchestrator.services.reply_intake import ReplyIntake
+from orchestrator.services.owners.reply_intake import ReplyIntake
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import MEMO_URL, SCORE, TENANT, property_record
 from tests.services import test_command_races as races

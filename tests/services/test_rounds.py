@@ -16,10 +16,10 @@ from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail
 from orchestrator.domain.policy import LENIENT
 from orchestrator.repository import OutreachRepository, Transaction, campaigns, messages
-from orchestrator.services import batch
-from orchestrator.services.claiming import Claiming
-from orchestrator.services.due import Round
-from orchestrator.services.pacing import Pacer
+from orchestrator.services.sending import batch
+from orchestrator.services.sending.claiming import Claiming
+from orchestrator.services.sending.due import Round
+from orchestrator.services.sending.pacing import Pacer
 from orchestrator.transports.fake import FakeTransport
 from tests.samples import TENANT, facade, item
 

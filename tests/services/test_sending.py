@@ -23,7 +23,8 @@ from orchestrator.domain.message import (
     Unknown,
 )
 from orchestrator.repository import OutreachRepository, messages
-from orchestrator.services import ledger, settle, statistics
+from orchestrator.services.looking import statistics
+from orchestrator.services.sending import ledger, settle
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
 

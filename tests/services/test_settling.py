@@ -14,8 +14,9 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.message import Accepted
 from orchestrator.repository import OutreachRepository, addresses, outbox, statistics, tables
-from orchestrator.services import batch, facts, settle
-from orchestrator.services.ledger import Claim
+from orchestrator.services.recording import facts
+from orchestrator.services.sending import batch, settle
+from orchestrator.services.sending.ledger import Claim
 from tests import samples
 from tests.samples import facade
 

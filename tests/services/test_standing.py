@@ -17,8 +17,8 @@ from orchestrator.domain.message import MessageState, OutreachMessage
 from orchestrator.repository import OutreachRepository
 from orchestrator.repository.campaigns import LeanCampaign
 from orchestrator.repository.messages import LeanMessage
-from orchestrator.services.facts import Report
-from orchestrator.services.standing import Standings
+from orchestrator.services.recording.facts import Report
+from orchestrator.services.recording.standing import Standings
 from tests.samples import MEMO_URL, SCORE, TENANT, facade, property_record
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -86,7 +86,7 @@ def test_a_campaign_that_comes_later_is_suppressed_also_among_many(
 def test_what_is_claimed_before_an_entry_does_not_leave_after_it(
     team: tuple[OutreachOrchestrator, FakeTransport],
 ) -> None:
-    from orchestrator.services import batch
+    from orchestrator.services.sending import batch
 
     orchestrator, _ = team
     campaigns = [create(orchestrator, f"{n}@owners.test") for n in range(3)]
@@ -94,8 +94,8 @@ def test_what_is_claimed_before_an_entry_does_not_leave_after_it(
         claims = batch.claim_due(tx, 10, None).claims
     mails = [(claim, orchestrator.services.composer.compose(claim.campaign, claim.message.id)) for claim in claims]
     from orchestrator.repository import suppressions
-    from orchestrator.services import suppressing
-    from orchestrator.services.suppression import subject
+    from orchestrator.services.owners.suppression import subject
+    from orchestrator.services.recording import suppressing
 
     with orchestrator.services.begin() as tx:  # as somebody who is still at work on the domain's campaigns
         entry = suppressing.entry(subject(TENANT, "owners.test"), samples.MANUAL, "test", tx.now())

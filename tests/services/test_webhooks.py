@@ -13,7 +13,7 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import Accepted
 from orchestrator.repository import OutreachRepository, addresses, events, messages
-from orchestrator.services import statistics
+from orchestrator.services.looking import statistics
 from tests.samples import MEMO_URL, OTHER_TENANT, SCORE, TENANT, facade, new_uuid, property_record
 
 X_MESSAGE_ID = "PwZ0yMzuQveI1WVxL_eo1A"

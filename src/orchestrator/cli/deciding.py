@@ -8,7 +8,7 @@ from dataclasses import asdict
 from orchestrator.cli import session
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output
-from orchestrator.services.doctor import Diagnosis, Level
+from orchestrator.services.upkeep.doctor import Diagnosis, Level
 
 _EXIT = {
     Level.OK: ExitCode.OK,

@@ -8,7 +8,7 @@ from orchestrator.cli import session
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output
 from orchestrator.rendering import Renderer, gate
-from orchestrator.services.templating import own_domains
+from orchestrator.services.looking.templating import own_domains
 
 
 def check_templates(directory: Path | None, full: bool, output: Output) -> ExitCode:

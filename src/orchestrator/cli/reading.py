@@ -9,7 +9,7 @@ from orchestrator import contracts, errors
 from orchestrator.cli import session
 from orchestrator.cli.output import Output, as_json
 from orchestrator.repository import campaigns
-from orchestrator.services.statistics import Funnel
+from orchestrator.services.looking.statistics import Funnel
 
 _LIST = ("id", "status", "owner_name", "owner_email", "subject", "batch", "sent_at", "last_error")
 _EVENTS = ("occurred_at", "event_type", "machine", "sg_event_id", "reason")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from orchestrator.cli import session
 from orchestrator.cli.output import Output
-from orchestrator.services.overview import Status
+from orchestrator.services.looking.overview import Status
 
 
 def show(output: Output) -> None:

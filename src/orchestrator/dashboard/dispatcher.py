@@ -16,8 +16,8 @@ from orchestrator import contracts, errors
 from orchestrator.dashboard import pulse
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
-from orchestrator.services.dispatching import Board
-from orchestrator.services.overview import Paused, Status
+from orchestrator.services.looking.dispatching import Board
+from orchestrator.services.looking.overview import Paused, Status
 
 TOLD = {
     "pause": "Paused. Nothing more goes out until somebody resumes.",

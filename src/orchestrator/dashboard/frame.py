@@ -15,7 +15,7 @@ from markupsafe import Markup
 from orchestrator.dashboard import assets, words
 from orchestrator.dashboard.access import Session
 from orchestrator.repository.tenants import Tenant
-from orchestrator.services.figures import zone_of
+from orchestrator.services.looking.figures import zone_of
 
 #: Nothing from elsewhere, nothing inline: what a page needs, it gets from this service.
 POLICY = (

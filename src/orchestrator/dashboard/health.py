@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.services.statistics import Funnel
+from orchestrator.services.looking.statistics import Funnel
 
 #: Fewer delivered than this say nothing yet.
 ENOUGH = 100

@@ -15,7 +15,7 @@ from orchestrator.dashboard.words import Chip
 from orchestrator.domain.reply import ReplyKind, ReplyLabel
 from orchestrator.domain.text import one_line, several_lines, shortened
 from orchestrator.repository.replies import UNREADABLE, Reply
-from orchestrator.services.correspondence import Letter
+from orchestrator.services.looking.correspondence import Letter
 
 #: Characters of an answer that a list shows; the original has the rest.
 LONGEST = 1_000

@@ -14,8 +14,8 @@ from orchestrator.dashboard import charts
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.health import Health, judge
 from orchestrator.dashboard.viewing import House
-from orchestrator.services.figures import Day, Figures
-from orchestrator.services.statistics import Rate
+from orchestrator.services.looking.figures import Day, Figures
+from orchestrator.services.looking.statistics import Rate
 
 #: What may be looked at.
 DAYS = (7, 30, 90)

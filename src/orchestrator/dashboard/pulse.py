@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from orchestrator.dashboard.words import Times
-from orchestrator.services.dispatching import Recent
+from orchestrator.services.looking.dispatching import Recent
 
 _HEIGHT, _TOP, _BOTTOM = 170, 10, 140
 _APART = 17  # pixels between two labels

@@ -16,9 +16,9 @@ from orchestrator.dashboard.uploads import Upload
 from orchestrator.dashboard.viewing import House
 from orchestrator.domain.text import one_line, shortened
 from orchestrator.repository.suppressions import Entry
-from orchestrator.services import suppression_rows
-from orchestrator.services.suppression import parse_reason
-from orchestrator.services.suppression_lists import SuppressionLists
+from orchestrator.services.owners import suppression_rows
+from orchestrator.services.owners.suppression import parse_reason
+from orchestrator.services.owners.suppression_lists import SuppressionLists
 
 #: Rejected rows that the page lists; as many as a form takes can be downloaded.
 LISTED = 100

@@ -22,8 +22,8 @@ from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.suppression import Kind
 from orchestrator.repository.suppression_search import MOST, Place
 from orchestrator.repository.suppressions import Entry
-from orchestrator.services.suppression import OWNERS_WORD, Check
-from orchestrator.services.suppression_lists import COLUMNS, row_of
+from orchestrator.services.owners.suppression import OWNERS_WORD, Check
+from orchestrator.services.owners.suppression_lists import COLUMNS, row_of
 
 PAGE = 50
 BY = "the dashboard"

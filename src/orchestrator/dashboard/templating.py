@@ -17,7 +17,7 @@ from orchestrator.dashboard.campaign import VIEWS, framed, framed_text
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 from orchestrator.rendering import HTML, TEXT, MailContent, RenderedMail
-from orchestrator.services.templating import SAMPLE, Edit, examples
+from orchestrator.services.looking.templating import SAMPLE, Edit, examples
 
 SHOWN = (*VIEWS, "source")
 #: Campaigns that are offered for a preview.

@@ -16,7 +16,7 @@ from orchestrator.dashboard.viewing import Form, House
 from orchestrator.dashboard.words import Chip
 from orchestrator.domain.text import header_line, several_lines
 from orchestrator.repository.webhook_batches import WebhookBatch
-from orchestrator.services.webhook_history import Replayed, WebhookHistory
+from orchestrator.services.looking.webhook_history import Replayed, WebhookHistory
 
 PAGE = 50
 _UNMATCHED = 20

@@ -12,7 +12,7 @@ import structlog
 
 from orchestrator.engines.loops import Loop
 from orchestrator.publishers.base import Publisher
-from orchestrator.services import heartbeats
+from orchestrator.services.upkeep import heartbeats
 
 log = structlog.get_logger(__name__)
 

@@ -1,1 +1,1 @@
-"""Use cases: one file per thing the product does; no SQL, no HTTP."""
+"""Use cases: one room per concern, one file per thing the product does; no SQL, no HTTP."""

@@ -13,7 +13,7 @@ from orchestrator.cli.chaos import plan, processes
 from orchestrator.cli.chaos.cast import Play, Role, Toll
 from orchestrator.cli.chaos.plan import Attack
 from orchestrator.cli.chaos.stage import Stage
-from orchestrator.services.ledger import LEASE
+from orchestrator.services.sending.ledger import LEASE
 
 #: Real seconds between looks at the processes, and at the books.
 LOOK, COUNT = 0.05, 0.3

@@ -14,7 +14,7 @@ from orchestrator.domain.message import MessageState, OutreachMessage
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.repository import campaigns, events, messages, statistics
 from orchestrator.repository.campaigns import OutreachCampaign
-from orchestrator.services import statistics as numbers
+from orchestrator.services.looking import statistics as numbers
 
 Key = tuple[str, str]
 PAGE = 500

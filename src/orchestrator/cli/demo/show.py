@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from orchestrator.cli.demo.stage import Stage
-    from orchestrator.services.statistics import Funnel
+    from orchestrator.services.looking.statistics import Funnel
 
 _BAR = 24
 _COLOR = "cyan"

@@ -26,7 +26,7 @@ from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.publishers.log import LogPublisher
 from orchestrator.repository import OutreachRepository, queues
 from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
-from orchestrator.services.campaigns import Created
+from orchestrator.services.campaigns.creating import Created
 
 #: Any key that begins with SG. opens the sandbox; this one opens nothing else.
 API_KEY = "SG.demo.only-the-sandbox-takes-this"

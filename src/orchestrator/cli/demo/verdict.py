@@ -19,7 +19,7 @@ from orchestrator.cli.demo.stage import Stage
 from orchestrator.domain.suppression import address_key
 from orchestrator.repository import addresses, events
 from orchestrator.sandbox import Message
-from orchestrator.services import statistics
+from orchestrator.services.looking import statistics
 
 _METRIC = re.compile(r'^orchestrator_webhook_events_total\{outcome="(\w+)"\} ([\d.]+)', re.MULTILINE)
 _DROPS_OF_ADDRESSES = {"Bounced Address", "Unsubscribed Address", "Spam Reporting Address", "Invalid"}

@@ -20,7 +20,7 @@ from orchestrator.cli.output import Output
 from orchestrator.contracts.lines import Lines, Row
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.orchestrator import OutreachOrchestrator
-from orchestrator.services.campaigns import Created
+from orchestrator.services.campaigns.creating import Created
 
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 

@@ -18,9 +18,9 @@ from orchestrator.cli.imports.tally import Tally
 from orchestrator.cli.output import Output
 from orchestrator.contracts.lines import Lines
 from orchestrator.repository.suppressions import Entry
-from orchestrator.services import suppression_rows as rows
-from orchestrator.services.suppression import parse_reason
-from orchestrator.services.suppression_lists import COLUMNS, SuppressionLists, row_of
+from orchestrator.services.owners import suppression_rows as rows
+from orchestrator.services.owners.suppression import parse_reason
+from orchestrator.services.owners.suppression_lists import COLUMNS, SuppressionLists, row_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from orchestrator import errors
 from orchestrator.cli import session
 from orchestrator.cli.output import Output
 from orchestrator.repository.suppressions import Entry
-from orchestrator.services.suppression import Check, parse_kind, parse_reason
-from orchestrator.services.suppression_lists import SENDGRID_LISTS
+from orchestrator.services.owners.suppression import Check, parse_kind, parse_reason
+from orchestrator.services.owners.suppression_lists import SENDGRID_LISTS
 
 _LIST = ("kind", "value", "reason", "source", "created_at", "ends_at")
 

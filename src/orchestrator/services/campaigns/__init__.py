@@ -1,0 +1,1 @@
+"""Creating campaigns, and what people may ask of them afterwards."""

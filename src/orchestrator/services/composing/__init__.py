@@ -1,0 +1,1 @@
+"""From a campaign to a finished mail, and the addresses that its answers come to."""

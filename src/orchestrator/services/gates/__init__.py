@@ -1,0 +1,1 @@
+"""May this campaign leave now? One ordered answer, and everything it depends on."""
