@@ -12,6 +12,7 @@ from orchestrator import errors, settings
 from orchestrator.api.errors import known_errors, status_of
 from orchestrator.domain.message import MessageState
 from orchestrator.sandbox import Sandbox
+from orchestrator.sandbox.application import create_application
 from orchestrator.sandbox.sandbox import ACTIONS
 from orchestrator.services.recording.announcements import PUBLISHED, RESUBSCRIBED
 from tests.docs import pages
@@ -148,5 +149,5 @@ def test_every_action_and_every_sendgrid_request_of_the_sandbox_is_documented_an
     documented = {
         path for row in pages.rows(page, "What it understands") for path in re.findall(r"/v3[\w/{}]*", row[0])
     }
-    served = {route.path for route in Sandbox().app.routes if route.path.startswith("/v3/")}  # type: ignore[attr-defined]
+    served = {route.path for route in create_application(Sandbox()).routes if route.path.startswith("/v3/")}  # type: ignore[attr-defined]
     assert documented == {path for path in served if not path.endswith(("{id}", "{email}"))}

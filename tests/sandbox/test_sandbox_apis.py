@@ -15,6 +15,7 @@ from starlette.routing import Mount
 
 from orchestrator import errors
 from orchestrator.sandbox import Sandbox, SandboxServer
+from orchestrator.sandbox.application import create_application
 from tests.sandbox.bench import Bench, Client, Receiver, mail
 
 Start = Callable[..., Bench]
@@ -285,7 +286,7 @@ def test_a_taken_port_is_explained():
 
 def test_the_application_works_mounted_under_a_plain_server_resets_included():
     sandbox = Sandbox()
-    application = Starlette(routes=[Mount("/sendgrid", sandbox.app)])
+    application = Starlette(routes=[Mount("/sendgrid", create_application(sandbox))])
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))

@@ -6,8 +6,8 @@ import itertools
 import time
 from collections.abc import Collection
 from dataclasses import replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from orchestrator import clock as clocks
 from orchestrator import errors
@@ -27,9 +27,6 @@ from orchestrator.sandbox.store import MessageStore
 from orchestrator.sandbox.stories import Stories
 from orchestrator.sandbox.suppressions import Suppressions
 from orchestrator.sandbox.truth import Truth
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 MAX_TIMES = 100
 ACTIONS = (*happenings.HAPPENINGS, "scanner", "account_status_change")
@@ -111,13 +108,6 @@ class Sandbox:
         """
         self._reporter.redirect(webhook_url)
         self.config = replace(self.config, webhook_url=webhook_url)
-
-    @cached_property
-    def app(self) -> ASGIApp:
-        """The HTTP side as an ASGI application: SendGrid's API and, under ``/sandbox/api``, the control API."""
-        from orchestrator.sandbox.application import create_application
-
-        return create_application(self)
 
     def start(self) -> None:
         """Start posting events; until then they wait."""

@@ -11,6 +11,7 @@ import threading
 import uvicorn
 
 from orchestrator import errors
+from orchestrator.sandbox.application import create_application
 from orchestrator.sandbox.protocol import protocol_for
 from orchestrator.sandbox.sandbox import Sandbox
 from orchestrator.sandbox.send_api import SendApi
@@ -89,8 +90,9 @@ class SandboxServer:
         """
         self._socket = self._listen()
         self._port = self._socket.getsockname()[1]
+        application, protocol = create_application(self.sandbox), protocol_for(SendApi(self.sandbox))
         config = uvicorn.Config(
-            self.sandbox.app, http=protocol_for(SendApi(self.sandbox)), ws="none", lifespan="off", log_config=None,
+            application, http=protocol, ws="none", lifespan="off", log_config=None,
             access_log=False, server_header=False, timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = _Server(config)
