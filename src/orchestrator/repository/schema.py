@@ -14,7 +14,7 @@ from orchestrator.repository import connections, jobs
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: The revision this version of the code needs; a test compares it with the newest migration.
-HEAD = "0004"
+HEAD = "0005"
 #: Any number will do, as long as every process of this product takes the same one.
 ADVISORY_LOCK = 0x0_07E_AC4
 

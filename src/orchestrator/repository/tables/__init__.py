@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from orchestrator.repository.tables.base import metadata
 from orchestrator.repository.tables.installation import accounts, instance, tenants, workers
-from orchestrator.repository.tables.journal import TROUBLED, counters, events, outbox, unmatched_events, webhook_batches
+from orchestrator.repository.tables.journal import (
+    TROUBLED,
+    counters,
+    events,
+    outbox,
+    specimens,
+    unmatched_events,
+    webhook_batches,
+)
 from orchestrator.repository.tables.ledger import DUPLICATE, IN_DOUBT, campaigns, messages
 from orchestrator.repository.tables.people import WAITING, addresses, lifted_suppressions, replies, suppressions
 
@@ -27,6 +35,7 @@ __all__ = [
     "metadata",
     "outbox",
     "replies",
+    "specimens",
     "suppressions",
     "tenants",
     "unmatched_events",

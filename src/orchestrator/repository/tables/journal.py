@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from orchestrator.repository.columns import UtcDateTime, json_type, uuid_type
+from orchestrator.domain.specimen import Origin, SpecimenState
+from orchestrator.repository.columns import UtcDateTime, json_type, one_of, uuid_type
 from orchestrator.repository.tables.base import metadata, partial
 
 events = sa.Table(
@@ -101,3 +102,31 @@ webhook_batches = sa.Table(
 TROUBLED = sa.text("outcome <> 'stored'")
 partial("ix_webhook_batches_troubled", TROUBLED, webhook_batches.c.id)
 sa.Index("ix_webhook_batches_received_at", webhook_batches.c.received_at)
+
+# Mails that somebody had sent to a colleague to look at. They belong to no campaign, and nothing is counted from them.
+specimens = sa.Table(
+    "test_mails",
+    metadata,
+    sa.Column("tenant_id", uuid_type(), nullable=False),
+    sa.Column("id", uuid_type(), nullable=False),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("asked_by", sa.String),
+    sa.Column("to_email", sa.String, nullable=False),
+    # What it shows: the records of a campaign, or a made-up mail.
+    sa.Column("campaign_id", uuid_type()),
+    sa.Column("sample", sa.String),
+    sa.Column("subject", sa.String, nullable=False),
+    # SHA-256 of the two templates.
+    sa.Column("templates", sa.String(64), nullable=False),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("sendgrid_message_id", sa.String),
+    sa.Column("reported", sa.String(16)),
+    sa.Column("reported_at", UtcDateTime),
+    sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_test_mails"),
+    sa.CheckConstraint("(campaign_id IS NULL) <> (sample IS NULL)", name="ck_test_mails_one_subject"),
+    one_of("origin", Origin, "ck_test_mails_origin"),
+    one_of("state", SpecimenState, "ck_test_mails_state"),
+)
+sa.Index("ix_test_mails_asked_at", specimens.c.tenant_id, specimens.c.asked_at)
