@@ -51,7 +51,7 @@ class Dialect:
             listed = sa.func.json_each(text).table_valued("value")
         return column.in_(sa.select(sa.cast(listed.c.value, column.type)))
 
-    def quarter_hours(self, column: sa.Column[Any]) -> sa.ColumnElement[int]:
+    def quarter_hours(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
         """Return how many quarters of an hour lie between 1970 and a time: every zone's day begins with one."""
         if self.is_postgresql:
             return sa.cast(sa.func.floor(sa.extract("epoch", column) / 900), sa.BigInteger)

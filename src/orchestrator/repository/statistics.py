@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from orchestrator.domain.campaign import OutreachStatus
+from orchestrator.repository import stages
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import campaigns, counters, events, messages
 
@@ -68,33 +69,9 @@ def count_besides(tx: Transaction, batch: str) -> int:
 
 
 def reached(tx: Transaction, tenant_id: str, batch: str | None = None) -> dict[str, int]:
-    """Return how many campaigns ever reached each stage, whatever happened to them afterwards."""
-    c = campaigns.c
-    engaged = sa.or_(c.opened_at.is_not(None), c.clicked_at.is_not(None), c.responded_at.is_not(None))
-    open_ = (c.sent_at.is_not(None), c.delivered_at.is_(None), c.bounced_at.is_(None))
-    stages = {
-        "targeted": sa.func.count(),
-        "sent": sa.func.count(c.sent_at),
-        "delivered": _count_where(c.delivered_at.is_not(None), c.bounced_at.is_(None)),
-        "engaged": _count_where(c.delivered_at.is_not(None), c.bounced_at.is_(None), engaged),
-        "opened": sa.func.count(c.opened_at),
-        "machine_opened": sa.func.count(c.machine_opened_at),
-        "clicked": sa.func.count(c.clicked_at),
-        "responded": sa.func.count(c.responded_at),
-        "bounced": sa.func.count(c.bounced_at),
-        "failed": _count_where(c.status == OutreachStatus.FAILED),
-        "undelivered": _count_where(*open_, c.status == OutreachStatus.FAILED),
-        "in_flight": _count_where(*open_, c.status != OutreachStatus.FAILED),
-        "unsubscribed": sa.func.count(c.unsubscribed_at),
-        "complained": sa.func.count(c.complained_at),
-        "suppressed": _count_where(c.status == OutreachStatus.SUPPRESSED),
-        "cancelled": _count_where(c.status == OutreachStatus.CANCELLED),
-    }
-    query = sa.select(*(column.label(name) for name, column in stages.items())).where(c.tenant_id == tenant_id)
+    """Return how many campaigns have come to each of `stages.COUNTED`."""
+    counts = (sa.func.count().filter(reached).label(name) for name, reached in stages.COUNTED.items())
+    query = sa.select(*counts).where(campaigns.c.tenant_id == tenant_id)
     if batch is not None:
-        query = query.where(c.batch == batch)
+        query = query.where(campaigns.c.batch == batch)
     return {name: int(n) for name, n in tx.execute(query).one()._mapping.items()}
-
-
-def _count_where(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.count().filter(sa.and_(*conditions))

@@ -110,8 +110,8 @@ def _words(message: Message) -> set[str]:
                 words.add("unsubscribed")
             case "delivered":
                 words.add("delivered")
-    if "bounced" in words:
-        words.discard("delivered")
+    if "bounced" in words and not words & {"unsubscribed", "complained"}:
+        words -= {"delivered", "opened", "clicked"}
     return words | ({"engaged"} if {"delivered", "opened"} <= words else set())
 
 
@@ -120,8 +120,9 @@ def _funnel(on: Stage, deeds: Deeds, truth: Mapping[str, Any]) -> Rows:
     for message in on.sandbox.messages(limit=500):
         words = _words(message)
         if campaign_of(message) in deeds.answered:
-            words |= {"responded", "engaged"}
-        expected.update(words | ({"unsubscribed"} if campaign_of(message) in deeds.opted_out else set()))
+            words |= {"responded", "engaged", "delivered"}
+        words |= {"unsubscribed", "delivered"} if campaign_of(message) in deeds.opted_out else set()
+        expected.update(words - ({"bounced"} if words & {"responded", "unsubscribed", "complained"} else set()))
     final = Counter(_true_statuses(deeds, truth).values())
     expected |= {
         "targeted": final.total(),

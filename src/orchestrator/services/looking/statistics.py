@@ -25,14 +25,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How far campaigns ever got, whatever happened to them afterwards.
+    """How far campaigns got (repository/stages.py says what proves each stage).
 
-    ``counts`` holds campaigns: *targeted*, *sent* (SendGrid took the mail), *delivered* (and no later hard bounce),
-    *engaged* (delivered, and opened, clicked or answered by a person), *opened*, *machine_opened* (a machine fetched
-    the pixel, whether or not a person did too), *clicked*, *responded*, *bounced*, *failed*, *undelivered* (sent,
-    and given up by SendGrid), *in_flight* (sent, and its end not known yet), *unsubscribed*, *complained*,
-    *suppressed*, *cancelled*. Sent is delivered, bounced, undelivered and in flight together. Every rate carries its
-    fraction.
+    ``counts`` holds campaigns: *targeted*, *sent* (SendGrid took the mail), *delivered* (reported as such, or opened,
+    clicked or answered; a hard bounce takes it back, unless its owner answered, opted out or complained), *engaged*
+    (delivered, and opened, clicked or answered by a person), *opened* and *clicked* (of those delivered),
+    *machine_opened* (a machine fetched the pixel, whether or not a person did too), *responded*, *bounced*, *failed*,
+    *undelivered* (sent, and given up by SendGrid), *in_flight* (sent, and its end not known yet), *unsubscribed*,
+    *complained*, *suppressed*, *cancelled*. Sent is delivered, bounced, undelivered and in flight together, and no
+    rate exceeds 1. Every rate carries its fraction.
     """
 
     counts: dict[str, int]
