@@ -27,6 +27,10 @@ ID = "0198a4c2-7c1e-7d3a-9f5b-2c4d6e8f0a1b"
         ("is:held is:held is:doubt", Search(conditions=("held", "doubt"))),
         (f"id:{ID}", Search(campaign_id=ID)),
         (ID.upper(), Search(campaign_id=ID)),
+        ("Status:Sent IS:Clicked", Search(status=OutreachStatus.SENT, conditions=("clicked",))),
+        ('batch:"the ""big"" one"', Search(batch='the "big" one')),
+        ("batch:" + search.quoted('a "b" status:sent') + " x", Search(batch='a "b" status:sent', words=("x",))),
+        ('""', Search()),
     ],
 )
 def test_what_is_typed_means(typed: str, meant: Search) -> None:
@@ -42,12 +46,18 @@ def test_what_is_typed_means(typed: str, meant: Search) -> None:
         ("is:nice", "is:nice is not known"),
         ("id:7", "“7” is no campaign id"),
         ("a b c d e f g", "Only the first 6 words"),
+        ("batch:a batch:b", "batch: can be said once"),
+        ('batch:""', "Name the batch"),
     ],
 )
 def test_what_cannot_be_used_is_said_and_left_out(typed: str, said: str) -> None:
     found = search.parse(f"{typed} status:sent")
     assert [said in problem for problem in found.problems] == [True]
     assert found.status is OutreachStatus.SENT
+
+
+def test_what_is_too_long_is_cut_and_said() -> None:
+    assert search.parse("x" * 500).problems == ("Only the first 400 characters are read.",)
 
 
 @given(st.text(max_size=600))

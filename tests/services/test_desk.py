@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from orchestrator import errors
+from orchestrator import OutreachCampaign, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.message import Accepted, Outcome, OutgoingMail, Unknown
 from orchestrator.repository import OutreachRepository, browse
@@ -69,6 +71,69 @@ def test_a_search_finds_what_it_says(repository: OutreachRepository):
         assert found("2 maple") == {"doubt"}
         assert found("100%") == set()
         assert found(held) == {"held"}
+
+
+NAMES = ("JOSÉ MÜLLER", "José Müller", "100% Legal_LLC", "O'Hara \\ Sons /", "İpek Σίσυφος", "Weiß 😀", "smith")
+TYPED = (
+    "müller", "MÜLLER", "é", "100%", "%", "_", "/", "\\", "o'hara", "'; DROP TABLE", "σίσυφος", "😀", "maple", "nobody",
+    "status:scheduled", "status:bounced", "status:opened", "owner:@gmail.com", "owner:@googlemail.com",
+    "owner:@mail.com", "owner:N0@gmail.com", "owner:@MÜNCHEN.test", 'batch:"a ""b"" %"', "batch:A", "batch:a",
+    "is:held", "is:opened", "is:sent", "is:delivered", "is:machine", "is:due", "is:bounced", "is:answered",
+)  # fmt: skip
+
+
+def _is_meant(one: OutreachCampaign, typed: str) -> bool:
+    """Whether a campaign is meant by one word or qualifier, by reading it as a person does."""
+    name, _, value = typed.rpartition(":")
+    stamps = {"opened": one.opened_at, "sent": one.sent_at, "bounced": one.bounced_at, "answered": one.responded_at}
+    if name == "status":
+        return one.status == value
+    if name == "batch":
+        return one.batch == {'"a ""b"" %"': 'a "b" %'}.get(value, value)
+    if name == "owner":
+        mailbox, _, domain = one.owner_email.rpartition("@")
+        asked, _, of = value.lower().replace("googlemail", "gmail").replace("münchen", "xn--mnchen-3ya").rpartition("@")
+        return domain.replace("googlemail", "gmail") == of and asked in ("", mailbox)
+    if name == "is":
+        returned = one.bounced_at and not one.responded_at
+        arrived = one.opened_at or one.delivered_at or one.responded_at
+        other = {"held": one.hold_reason, "due": one.next_send_at, "delivered": arrived and not returned}
+        other["machine"] = one.machine_opened_at and not one.opened_at
+        return bool({**stamps, **other}[value])
+    return any(typed.casefold() in part.casefold() for part in (one.owner_name or "", one.owner_email, one.subject))
+
+
+def test_whatever_is_combined_finds_what_reading_all_campaigns_does(repository: OutreachRepository):
+    chance = random.Random(7)
+    reports = ([], ["delivered"], ["open"], ["delivered", "bounce"], ["machine"])
+    with facade(repository) as (orchestrator, _):
+        for number in range(30):
+            domain = chance.choice(("gmail.com", "googlemail.com", "owners.test", "xn--mnchen-3ya.test", "hotmail.com"))
+            record = property_record(f"n{number}@{domain}", number=number)
+            record["owner"]["name"] = NAMES[number % len(NAMES)]
+            batch = chance.choice((None, 'a "b" %', "A", "a"))
+            one = orchestrator.create_campaign(TENANT, **item(property_record=record, batch=batch))
+            if number % 5 == 4:
+                orchestrator.hold_campaign(one.id, TENANT, "look")
+            for report in chance.choice(reports) if number % 3 else []:
+                more = {"event": "open", "sg_machine_open": True} if report == "machine" else {"event": report}
+                orchestrator.handle_webhook({**more, "tenant_id": TENANT, "campaign_id": one.id})
+            if number % 11 == 3:
+                orchestrator.record_reply(one.id, TENANT, "Yes please, call me")
+        everything = [
+            orchestrator.get_campaign(row.id, TENANT) for row in orchestrator.desk.campaigns(TENANT).campaigns
+        ]
+        some = [chance.choices(TYPED, k=2) for _ in range(40)]
+        for asked in [[one] for one in TYPED] + [two for two in some if not _contradicts(two)]:
+            found = orchestrator.desk.campaigns(TENANT, " ".join(asked))
+            assert found.search.problems == ()
+            meant = [one.id for one in everything if one and all(_is_meant(one, typed) for typed in asked)]
+            assert [row.id for row in found.campaigns] == meant, asked
+            assert orchestrator.desk.count_campaigns(TENANT, " ".join(asked)) == len(meant)
+
+
+def _contradicts(asked: Sequence[str]) -> bool:
+    return asked[0].partition(":")[0] == asked[1].partition(":")[0] != "is" and ":" in asked[0]
 
 
 def test_what_no_index_knows_is_looked_for_a_window_at_a_time(

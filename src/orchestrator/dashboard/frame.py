@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from orchestrator.dashboard import assets, words
 from orchestrator.dashboard.access import Session
+from orchestrator.domain.search import quoted
 from orchestrator.repository.tenants import Tenant
 from orchestrator.services.looking.figures import zone_of
 
@@ -87,7 +88,7 @@ class Frame:
             auto_reload=False,
         )
         self._templates.globals.update(asset=_asset, chip=words.chip, latest_event=words.latest_event, named=named)
-        self._templates.filters.update(number=words.number, percent=words.percent, span=words.span)
+        self._templates.filters.update(number=words.number, percent=words.percent, span=words.span, quoted=quoted)
 
     def page(self, view: View, name: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a whole page.
@@ -108,6 +109,14 @@ class Frame:
         template = self._templates.get_template(name)
         values = template.new_context({"view": view, "when": view.times.element, **context})
         return _html("".join(template.blocks[block](values)), 200)
+
+    def macro(self, name: str, macro: str, *values: Any) -> str:
+        """Return what one macro of a template says of `values`."""
+        return str(getattr(self._templates.get_template(name).module, macro)(*values))
+
+    def html(self, content: str, status: int) -> HTMLResponse:
+        """Return finished HTML with the headers of every page."""
+        return _html(content, status)
 
     def plain(self, name: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a page that stands alone, as before a login."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from orchestrator import errors
+from orchestrator.contracts import parse_email
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.message import MessageState
-from orchestrator.domain.search import Search
+from orchestrator.domain.search import STAGES, Search
 from orchestrator.domain.suppression import address_key
+from orchestrator.repository import stages
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import IN_DOUBT, messages
 from orchestrator.repository.tables import campaigns as table
@@ -199,12 +202,27 @@ def _conditions(tx: Transaction, tenant_id: str, search: Search) -> Iterator[sa.
     if search.campaign_id is not None:
         yield c.id == search.campaign_id
     if search.owner is not None:
-        domain = c.owner_address_key.endswith(search.owner, autoescape=True)
-        yield domain if search.owner.startswith("@") else c.id.in_(_of_owner(tenant_id, address_key(search.owner)))
+        whole, key = not search.owner.startswith("@"), _key(search.owner)
+        yield c.id.in_(_of_owner(tenant_id, key)) if whole else c.owner_address_key.endswith(key, autoescape=True)
     for condition in search.conditions:
         yield _CONDITIONS[condition](tx)
     for word in search.words:
-        yield sa.or_(*(column.icontains(word, autoescape=True) for column in (c.owner_name, c.owner_email, c.subject)))
+        yield sa.or_(*(_holds(column, word) for column in (c.owner_name, c.owner_email, c.subject)))
+
+
+def _holds(column: sa.Column[Any], word: str) -> sa.ColumnElement[bool]:
+    # SQLite, and PostgreSQL in the C locale, fold the case of ASCII letters only.
+    spellings = dict.fromkeys((word, word.lower(), word.upper(), word.title()) if not word.isascii() else (word,))
+    return sa.or_(*(column.icontains(spelling, autoescape=True) for spelling in spellings))
+
+
+def _key(owner: str) -> str:
+    """Return an address, or a domain with its ``@``, as campaigns are found by it."""
+    somebody = "x" if owner.startswith("@") else ""
+    try:
+        return address_key(parse_email("owner", f"{somebody}{owner}")).removeprefix(somebody)
+    except errors.ValidationError:  # nobody has such an address
+        return owner
 
 
 def _of_owner(tenant_id: str, key: str) -> sa.Select[str]:
@@ -213,7 +231,8 @@ def _of_owner(tenant_id: str, key: str) -> sa.Select[str]:
     return sa.select(mine.c.id).where(mine.c.tenant_id == tenant_id, mine.c.owner_address_key == key)
 
 
-_CONDITIONS = {
+_STAGES = {name: "responded" if name == "answered" else name for name in STAGES}
+_CONDITIONS: dict[str, Callable[[Transaction], sa.ColumnElement[bool]]] = {
     "held": lambda _: table.c.hold_reason.is_not(None),
     "due": lambda tx: table.c.next_send_at <= tx.now(),
     # Few are in doubt: an index knows them, and which campaigns they are of.
@@ -221,7 +240,7 @@ _CONDITIONS = {
         sa.select(messages.c.tenant_id, messages.c.campaign_id).where(IN_DOUBT)
     ),
     "machine": lambda _: sa.and_(table.c.machine_opened_at.is_not(None), table.c.opened_at.is_(None)),
-    "answered": lambda _: table.c.responded_at.is_not(None),
+    **{name: lambda _, stage=stage: stages.COUNTED[stage] for name, stage in _STAGES.items()},
 }
 
 
