@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Request
 
@@ -28,6 +28,8 @@ LASTS = timedelta(hours=12)
 #: ``uri-host [ ":" port ]`` (RFC 9110 §7.2).
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _LOOPBACK_NAMES = frozenset({"localhost"})
+#: Bytes that prove that a form is ours.
+_PROOF = 16
 
 
 class Refused(Exception):
@@ -36,6 +38,13 @@ class Refused(Exception):
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
         self.status = status
+
+
+class Stale(Refused):
+    """A form of an earlier session, or one that nobody was shown; where it came from is another matter."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "This form is of an earlier session. Nothing was done: look at it, and send it again.")
 
 
 class LoginNeeded(Exception):
@@ -55,7 +64,7 @@ class LoginNeeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser that may look."""
+    """One browser that may look. `csrf` proves that a form is ours; it reads differently in every answer."""
 
     id: str
     csrf: str
@@ -119,43 +128,68 @@ class Access:
             return None
         now = self._clock.now()
         current = hmac.compare_digest(key, self._key()) and began <= now + timedelta(minutes=5) and now < began + LASTS
-        return Session(id_, self._csrf(id_)) if current else None
+        return Session(id_, _masked(self._proof(id_))) if current else None
 
     def open_session(self) -> tuple[Session, str]:
         """Return a new session, and the value of its cookie."""
         id_ = secrets.token_urlsafe(18)
         since = str(int(self._clock.now().timestamp()))
-        return Session(id_, self._csrf(id_)), self._signer().sign("session", (id_, since, self._key()))
+        return Session(id_, _masked(self._proof(id_))), self._signer().sign("session", (id_, since, self._key()))
 
     def check_form(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
-        """Raise `Refused` unless the form came from one of our pages, shown to this session."""
+        """Raise `Refused` unless the form came from one of our pages, `Stale` unless it was shown to this session."""
         site = request.headers.get("sec-fetch-site", "same-origin")
-        origin = request.headers.get("origin")
-        ours = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        ours = "origin" not in request.headers or _says_so(request)
         given = form.get("csrf") or request.headers.get("x-csrf", "")
-        if (
-            site not in ("same-origin", "none")
-            or not ours
-            or not hmac.compare_digest(given.encode(), session.csrf.encode())
-        ):
-            raise Refused(
-                403, "This form is out of date, or came from elsewhere. Nothing was done: load the page again."
-            )
+        if site not in ("same-origin", "none") or not ours:
+            raise Refused(403, "This form came from elsewhere. Nothing was done.")
+        if not hmac.compare_digest(_unmasked(given), self._proof(session.id)):
+            raise Stale
 
-    def _csrf(self, session_id: str) -> str:
+    def _proof(self, session_id: str) -> bytes:
         signed = self._signer().sign("csrf", (session_id,))
-        return hashlib.sha256(signed.encode()).hexdigest()[:32]
+        return hashlib.sha256(signed.encode()).digest()[:_PROOF]
 
     def _key(self) -> str:
         """What changes with the password."""
         return hashlib.sha256((self.password_hash or "open").encode()).hexdigest()[:16]
 
 
+def _masked(proof: bytes) -> str:
+    """Hide `proof` behind a pad of its own, so that nobody learns it from how well an answer compresses (BREACH)."""
+    pad = secrets.token_bytes(len(proof))
+    return (pad + _xor(pad, proof)).hex()
+
+
+def _unmasked(given: str) -> bytes:
+    """Return what `_masked` hid; nothing for anything else."""
+    try:
+        raw = bytes.fromhex(given)
+    except ValueError:
+        return b""
+    return _xor(raw[:_PROOF], raw[_PROOF:]) if len(raw) == 2 * _PROOF else b""
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether the browser itself says that one of our pages sent this; no other page can make it say so."""
+    return _says_so(request) or request.headers.get("sec-fetch-site") == "same-origin"
+
+
+def _says_so(request: Request) -> bool:
+    """Whether ``Origin`` names the host that was asked (RFC 6454 §7)."""
+    _, _, host = request.headers.get("origin", "").partition("://")
+    return host != "" and host == request.headers.get("host")
+
+
 def local_path(after: str) -> str:
     """Return `after` when it is a path of this service, else the start page: nobody is sent elsewhere by a login."""
-    parts = urlsplit(after)
-    plain = after.startswith("/") and not after.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return after if plain and after.isprintable() and "\\" not in after else "/"
+    # What begins with one slash has neither scheme nor host (RFC 3986 §4.2); browsers read a backslash as a slash.
+    plain = after.startswith("/") and not after.startswith("//") and "\\" not in after
+    return after if plain and after.isprintable() else "/"
 
 
 def _is_loopback(name: str) -> bool:

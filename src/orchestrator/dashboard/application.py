@@ -28,6 +28,7 @@ from orchestrator.dashboard import (
 from orchestrator.dashboard.access import Access
 from orchestrator.dashboard.frame import Frame
 from orchestrator.dashboard.mailbox import Mailbox
+from orchestrator.dashboard.packing import Packing
 from orchestrator.dashboard.viewing import House
 from orchestrator.orchestrator import OutreachOrchestrator
 
@@ -64,6 +65,7 @@ def create_app(
         mailbox=mailbox,
     )
     gate.install(app, house)
+    app.add_middleware(Packing)
     app.state.live = watch = live.Live(_marks(house))
     for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):
         app.include_router(routes)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
+
+from orchestrator.dashboard.packing import pack, takes_gzip
 
 _FOREVER = "public, max-age=31536000, immutable"
 # Without a charset some scripts' texts are misread and their names never defined.
@@ -37,6 +39,8 @@ class Asset:
     url: str
     integrity: str
     content: bytes
+    #: The same, compressed.
+    packed: bytes
     media_type: str
 
 
@@ -54,6 +58,7 @@ def _asset(name: str) -> Asset:
         url=f"/static/{stem}.{digest.hex()[:12]}{dot}{ending}",
         integrity=f"sha384-{base64.b64encode(digest).decode()}",
         content=content,
+        packed=pack(content),
         media_type=_TYPES[dot + ending],
     )
 
@@ -64,11 +69,18 @@ def routes() -> APIRouter:
     by_url = {asset.url: asset for asset in shipped().values()}
 
     @router.get("/static/{name}")
-    def asset(name: str) -> Response:
+    def asset(name: str, request: Request) -> Response:
         found = by_url.get(f"/static/{name}")
         if found is None:
             return Response("No such file.", 404, media_type="text/plain")
-        headers = {"Cache-Control": _FOREVER, "Cross-Origin-Resource-Policy": "same-origin"}
-        return Response(found.content, headers=headers, media_type=found.media_type)
+        headers = {
+            "Cache-Control": _FOREVER,
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Vary": "Accept-Encoding",
+        }
+        if not takes_gzip(request.headers):
+            return Response(found.content, headers=headers, media_type=found.media_type)
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.packed, headers=headers, media_type=found.media_type)
 
     return router
