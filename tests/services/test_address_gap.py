@@ -13,7 +13,7 @@ import pytest
 from orchestrator import OutreachOrchestrator, OutreachStatus, errors
 from orchestrator.clock import ManualClock
 from orchestrator.domain.campaign import OutreachCampaign
-from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected
+from orchestrator.domain.message import Accepted, NotSent, Outcome, OutgoingMail, Rejected, Unknown
 from orchestrator.repository import OutreachRepository, addresses
 from orchestrator.services.gates.situation import Effect
 from orchestrator.services.sending import batch, ledger
@@ -153,6 +153,42 @@ def test_a_mail_that_sendgrid_refuses_costs_the_others_nothing(
     clock.advance(timedelta(minutes=1))
     assert orchestrator.send_due() == {"sent": 1}
     assert wrote(transport) == [first.id, second.id]
+
+
+@pytest.mark.parametrize("act", ["cancel", "hold", "cancel batch"])
+def test_whoever_is_called_off_before_it_left_keeps_nobody_waiting(
+    sending: Sending, clock: ManualClock, answers: list[Outcome], act: str
+) -> None:
+    orchestrator, transport = sending
+    answers.append(NotSent("429", retry_after=600))
+    first = orchestrator.create_campaign(TENANT, **item(OWNER, batch="spring"))
+    second = create(orchestrator)
+    later = orchestrator.create_campaign(TENANT, **item(OWNER, scheduled_at=clock.now() + 100 * HOUR))
+    assert orchestrator.send_due() == {"requeued": 1, "postponed": 1}
+    clock.advance(timedelta(minutes=2))
+    assert orchestrator.send_due() == {"postponed": 1}
+    deeds = {
+        "cancel": lambda: orchestrator.cancel_campaign(first.id, TENANT),
+        "hold": lambda: orchestrator.hold_campaign(first.id, TENANT, "not now"),
+        "cancel batch": lambda: orchestrator.operations.cancel_batch(TENANT, "spring"),
+    }
+    deeds[act]()
+    assert orchestrator.send_due() == {"sent": 1}
+    assert wrote(transport) == [first.id, second.id]
+    assert due_at(orchestrator, later) == later.scheduled_at
+
+
+def test_whoever_is_called_off_after_it_left_or_may_have_keeps_the_others_waiting(
+    sending: Sending, clock: ManualClock, answers: list[Outcome]
+) -> None:
+    orchestrator, _ = sending
+    answers.append(Unknown("lost"))
+    first, second = create(orchestrator), create(orchestrator)
+    assert orchestrator.send_due() == {"in_doubt": 1, "postponed": 1}
+    orchestrator.hold_campaign(first.id, TENANT, "not now")
+    clock.advance(2 * HOUR)
+    assert orchestrator.send_due() == {"postponed": 1}
+    assert due_at(orchestrator, second) == clock.now() - 2 * HOUR + GAP
 
 
 def test_a_person_may_send_at_any_time_and_the_others_wait_for_that_mail_too(

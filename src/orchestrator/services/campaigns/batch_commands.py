@@ -10,7 +10,7 @@ from orchestrator import contracts, errors
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.lifecycle import ALLOWED, Command
 from orchestrator.repository import Transaction, batches, campaigns, messages
-from orchestrator.services.campaigns import commands
+from orchestrator.services.campaigns import commands, yielding
 from orchestrator.services.recording import facts, holds
 from orchestrator.services.recording.standing import Key, Standings
 
@@ -77,5 +77,8 @@ def _each(begin: Begin, tenant_id: str, batch: str, statuses: Iterable[OutreachS
                 standings = Standings(known, messages.of_campaigns(tx, known))
                 words += Counter(act(tx, standings, key) for key in known)
                 facts.write(tx, standings)
+                tried = [key for key in known if standings.attempts(key)]
+            for key in tried:
+                yielding.let_others_go(begin, key)
             after = keys[-1][1] if len(keys) == CHUNK else None
     return words

@@ -15,6 +15,7 @@ from orchestrator.domain.message import HELD_IN_DOUBT, MessageState
 from orchestrator.domain.suppression import address_key
 from orchestrator.rendering import subject_line
 from orchestrator.repository import Transaction, addresses, campaigns, messages
+from orchestrator.services.campaigns import yielding
 from orchestrator.services.recording import facts, holds, suppressing
 from orchestrator.services.recording.standing import Standings
 
@@ -35,7 +36,11 @@ def cancel(begin: Begin, key: Key) -> OutreachCampaign:
         standings = _ready(tx, key, Command.CANCEL)
         call_off(standings, key)
         facts.write(tx, standings)
-        return standings.campaign(key)
+        tried = bool(standings.attempts(key))
+        campaign = standings.campaign(key)
+    if tried:
+        yielding.let_others_go(begin, key)
+    return campaign
 
 
 def call_off(standings: Standings, key: Key) -> bool:
@@ -85,7 +90,11 @@ def hold(begin: Begin, key: Key, reason: str) -> OutreachCampaign:
         standings = _locked(tx, key, Command.HOLD)
         holds.hold(standings, key, why)
         facts.write(tx, standings)
-        return standings.campaign(key)
+        tried = bool(standings.attempts(key))
+        campaign = standings.campaign(key)
+    if tried:
+        yielding.let_others_go(begin, key)
+    return campaign
 
 
 def release(begin: Begin, key: Key) -> OutreachCampaign:
