@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 import structlog
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 
 from orchestrator import api, dashboard, engines, errors
 from orchestrator.api.edge import Edge
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between two signs that webhooks are served here.
 BEAT = 5.0
+#: Threads for pages, which leaves most of SQLite's 15 connections, and most of the cores' time, to all the rest.
+PAGE_THREADS = 8
 
 
 def create_service(
@@ -44,18 +46,20 @@ def create_service(
         pause: Waits the given seconds between two heartbeats of the webhook endpoint.
     """
     engine = engines.create(orchestrator, publisher=publisher, dispatch=with_worker)
+    lane = api.Lane()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = PAGE_THREADS
         engine.start()
-        beating = asyncio.create_task(_beat(orchestrator, pause))
+        beating = asyncio.create_task(_beat(orchestrator, lane, pause))
         try:
             yield
         finally:
             beating.cancel()
             with suppress(asyncio.CancelledError):
                 await beating
-            await run_in_threadpool(engine.stop)
+            await lane.run(engine.stop)
 
     services = orchestrator.services
     app = api.create_app(
@@ -67,6 +71,7 @@ def create_service(
             "company_name": services.settings.company_name or services.settings.from_name,
             "postal_address": services.settings.postal_address,
         },
+        lane=lane,
     )
     app.router.lifespan_context = lifespan
     if pages is not None:
@@ -112,14 +117,16 @@ def create_pages(
     return dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, mailbox=mailbox)
 
 
-async def _beat(orchestrator: OutreachOrchestrator, pause: Callable[[float], Awaitable[object]]) -> None:
+async def _beat(
+    orchestrator: OutreachOrchestrator, lane: api.Lane, pause: Callable[[float], Awaitable[object]]
+) -> None:
     """Say again and again that webhooks are served here; the last time is the last time that it was true."""
     services = orchestrator.services
     every = min(BEAT, max(services.settings.in_doubt_grace / 10, 0.1))
     failing = False
     while True:
         try:
-            await run_in_threadpool(services.webhook_endpoint.beat)
+            await lane.run(services.webhook_endpoint.beat)
             failing = False
         except errors.OrchestratorError as error:
             if not failing:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orchestrator import OutreachOrchestrator, OutreachStatus, errors
-from orchestrator.api import create_app
+from orchestrator.api import Lane, create_app
 from orchestrator.api.inbound import LIMIT
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import OutgoingMail
@@ -80,7 +80,7 @@ def opened(repository: OutreachRepository, server: tuple[Switch, int], **setting
     given: dict[str, Any] = {"inbound_host": HOST, "postal_address": "500 Main Street", "company_name": "Sample"}
     given |= settings
     with facade(repository, **given) as (orchestrator, transport):
-        server[0].app = create_app(MemoryCore(), inbox=orchestrator.services.inbox)
+        server[0].app = create_app(MemoryCore(), inbox=orchestrator.services.inbox, lane=Lane(1))
         yield House(orchestrator, transport, Service(MemoryCore(), server[1]))
 
 
@@ -340,7 +340,7 @@ def test_while_the_database_is_down_sendgrid_is_asked_to_come_again(house: House
 
     intake = ReplyIntake(begin, lambda: services.secrets.signer)
     inbox = Inbox(lambda: services.inbound_verifier, None, intake)
-    socket_server[0].app = create_app(MemoryCore(), inbox=inbox)
+    socket_server[0].app = create_app(MemoryCore(), inbox=inbox, lane=Lane(1))
     body = inbound_posts.reply(mail.reply_to, "Tell me more")
 
     refused = house.post(body)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from orchestrator import OutreachOrchestrator
-from orchestrator.api import create_app
+from orchestrator.api import Lane, create_app
 from orchestrator.repository import OutreachRepository
 from orchestrator.sandbox import Behaviour, Sandbox, SandboxConfig, SandboxServer
 from tests.api.live_service import MemoryCore, Switch
@@ -43,7 +43,7 @@ def street(
             company_name="Sample Realty",
         ) as orchestrator,
     ):
-        server[0].app = create_app(MemoryCore(), inbox=orchestrator.services.inbox)
+        server[0].app = create_app(MemoryCore(), inbox=orchestrator.services.inbox, lane=Lane(1))
         yield orchestrator, running.sandbox
 
 

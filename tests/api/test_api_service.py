@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from importlib import metadata
+from pathlib import Path
 
+import anyio.to_thread
 import pytest
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from orchestrator import errors
-from orchestrator.api import create_app
+from orchestrator.api import Lane, create_app
 from tests.api.live_service import WEBHOOK, MemoryCore, Ready, Service, serving
 
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "sendgrid"
+DELIVERED = (FIXTURES / "delivered.json").read_bytes()
 OK_PATHS = ["/livez", "/readyz", "/metrics", "/u/known-token", "/errors/signature-invalid"]
 
 
@@ -18,6 +24,33 @@ def test_alive_means_alive_whatever_else_is_broken(service: Service):
     service.core.failure = errors.DatabaseUnreachable()
 
     assert (service.request("GET", "/livez").status, service.request("GET", "/livez").text) == (200, "ok\n")
+
+
+def test_nothing_that_matters_waits_for_threads_that_pages_have_taken():
+    core, enough, taken = MemoryCore(), threading.Event(), threading.Event()
+    service = create_app(core, lane=Lane(1))
+
+    def page() -> None:
+        taken.set()
+        enough.wait()
+
+    async def crowded(scope: Scope, receive: Receive, send: Send) -> None:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        if scope["path"] == "/page":
+            await anyio.to_thread.run_sync(page)
+        await service(scope, receive, send)
+
+    with serving(crowded) as port, Service(core, port).connect() as connection:
+        connection.sendall(b"GET /page HTTP/1.1\r\nHost: service.test\r\n\r\n")
+        try:
+            assert taken.wait(5)
+            asked = Service(core, port)
+            assert asked.post_signed(DELIVERED).status == 200
+            assert [asked.request("POST", "/u/known-token").status, core.unsubscribed] == [200, ["known-token"]]
+            gets = [asked.request("GET", path).status for path in ("/readyz", "/livez", "/u/known-token", "/nothing")]
+            assert [*gets, asked.request("POST", WEBHOOK).status] == [200, 200, 200, 404, 401]
+        finally:
+            enough.set()
 
 
 def test_ready_lists_its_checks_when_asked(service: Service):

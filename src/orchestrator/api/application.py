@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from orchestrator.api import errors, health, inbound, problems, unsubscribe, webhooks
 from orchestrator.api.core import Core, InboundCore
 from orchestrator.api.edge import Edge
+from orchestrator.api.lane import Lane
 from orchestrator.api.metrics import Metrics
 
 
@@ -20,11 +21,12 @@ def create_app(
     unread: Callable[[str], object] = lambda _: None,
     inbox: InboundCore | None = None,
     sender: Mapping[str, str | None] | None = None,
+    lane: Lane | None = None,
 ) -> FastAPI:
     """Return the HTTP service around `orchestrator`.
 
-    Endpoints are synchronous and run in threads, like the core; only bodies are read on the event loop. No address
-    ever redirects: SendGrid does not follow a redirect, and RFC 8058 forbids one for a one-click opt-out.
+    The core is synchronous and runs in threads; only bodies are read on the event loop. No address ever redirects:
+    SendGrid does not follow a redirect, and RFC 8058 forbids one for a one-click opt-out.
 
     Args:
         orchestrator: The façade, or anything that satisfies `Core`.
@@ -32,6 +34,7 @@ def create_app(
         unread: Told why, when a webhook's body could not be read.
         inbox: Takes in mail; None: no mail comes in here.
         sender: ``company_name`` and ``postal_address`` of who writes, for the opt-out page.
+        lane: The threads in which all this is done; None makes some.
     """
     version = metadata.version("outreach-orchestrator")
     app = FastAPI(
@@ -42,13 +45,13 @@ def create_app(
         docs_url=None,  # both pages would load scripts from a content delivery network
         redoc_url=None,
     )
-    metrics = Metrics(version)
+    metrics, lane = Metrics(version), lane or Lane()
     errors.install(app, (base_url or "").rstrip("/"))
     app.add_middleware(Edge)
-    app.include_router(webhooks.routes(orchestrator, metrics, unread))
+    app.include_router(webhooks.routes(orchestrator, metrics, lane, unread))
     if inbox is not None:
-        app.include_router(inbound.routes(inbox, metrics))
-    app.include_router(unsubscribe.routes(orchestrator, sender or {}))
-    app.include_router(health.routes(orchestrator, metrics))
+        app.include_router(inbound.routes(inbox, metrics, lane))
+    app.include_router(unsubscribe.routes(orchestrator, sender or {}, lane))
+    app.include_router(health.routes(orchestrator, metrics, lane))
     app.include_router(problems.routes())
     return app

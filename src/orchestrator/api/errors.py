@@ -133,7 +133,8 @@ def install(app: FastAPI, base_url: str) -> None:
         base_url: Put in front of ``/errors/…`` in ``type``; empty makes a relative reference.
     """
 
-    def ours(request: Request, error: Exception) -> Response:
+    # All of these are asynchronous: Starlette would run others in the threads that pages share.
+    async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, errors.OrchestratorError)  # noqa: S101  Starlette's type is wider than its promise
         status, kind = status_of(type(error)), f"{base_url}/errors/{error.code}"
         return problem(_id(request), status, str(error), kind=kind, title=title_of(type(error)), fix=error.fix)
@@ -150,7 +151,7 @@ _DETAILS = {
 }
 
 
-def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     status = HTTPStatus(error.status_code)
     detail, fix = _DETAILS.get(status, (error.detail.replace("{", "{{").replace("}", "}}"), None))
@@ -158,7 +159,7 @@ def _http_error(request: Request, error: Exception) -> Response:
     return problem(_id(request), status, detail.format(**words), fix=fix, headers=error.headers)
 
 
-def _invalid_request(request: Request, error: Exception) -> Response:
+async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -166,7 +167,7 @@ def _invalid_request(request: Request, error: Exception) -> Response:
     return problem(_id(request), HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}.", fix=fix)
 
 
-def _nobody_listens(_request: Request, _error: Exception) -> Response:
+async def _nobody_listens(_request: Request, _error: Exception) -> Response:
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 

@@ -10,32 +10,34 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from orchestrator.api.core import Check, Core
+from orchestrator.api.lane import Lane
 from orchestrator.api.metrics import Metrics
 
 
-def routes(core: Core, metrics: Metrics) -> APIRouter:
+def routes(core: Core, metrics: Metrics, lane: Lane) -> APIRouter:
     """Return the routes for health and metrics.
 
     Args:
         core: Knows whether the service can work.
         metrics: What ``/metrics`` shows.
+        lane: Where `core` is called.
     """
     router = APIRouter(tags=["health"], default_response_class=PlainTextResponse)
 
-    def livez() -> PlainTextResponse:
+    async def livez() -> PlainTextResponse:
         """Say that the process answers. No dependency is checked: restarting it would not repair a database."""
         return PlainTextResponse("ok\n")
 
-    def readyz(request: Request) -> PlainTextResponse:
+    async def readyz(request: Request) -> PlainTextResponse:
         """Say whether the service can take work: 200 or 503. `?verbose` lists every check."""
-        checks = core.check_ready()
+        checks = await lane.run(core.check_ready)
         ready = all(check.ok for check in checks)
         shown = checks if "verbose" in request.query_params else [check for check in checks if not check.ok]
         lines = [*map(_line, shown), "ok" if ready else "not ready"]
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return PlainTextResponse("\n".join(lines) + "\n", status_code=int(status))
 
-    def prometheus() -> Response:
+    async def prometheus() -> Response:
         """Show all metrics in Prometheus's text format."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 

@@ -16,13 +16,13 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from orchestrator import errors
 from orchestrator.api.core import InboundCore
 from orchestrator.api.errors import documented, problem, title_of
+from orchestrator.api.lane import Lane
 from orchestrator.api.lingering import LingeringResponse
 from orchestrator.api.metrics import Metrics
 from orchestrator.api.spool import spooled
@@ -45,12 +45,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(core: InboundCore, metrics: Metrics) -> APIRouter:
+def routes(core: InboundCore, metrics: Metrics, lane: Lane) -> APIRouter:
     """Return the routes for inbound mail: signed, and with a secret at the end of the path.
 
     Args:
         core: Verifies and stores a mail.
         metrics: Counts it.
+        lane: Where `core` is called.
     """
     router = APIRouter(tags=["webhooks"])
 
@@ -60,7 +61,7 @@ def routes(core: InboundCore, metrics: Metrics) -> APIRouter:
         secret = request.path_params.get("secret")
         try:
             async with spooled(request, LIMIT) as body:
-                return await run_in_threadpool(take, request, body, secret, started)
+                return await lane.run(take, request, body, secret, started)
         except ClientDisconnect:
             raise
         except Exception as error:

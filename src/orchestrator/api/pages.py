@@ -114,3 +114,12 @@ def unsubscribe_answer() -> HTMLResponse:
         "<p>No more email will come from us to the address this link was sent to. There is nothing else to do.</p>\n"
         + _CUT_SHORT,
     )
+
+
+def test_answer() -> HTMLResponse:
+    """Return the page behind the opt-out link of a test mail or a preview, whatever is asked of it."""
+    return page(
+        "This was a test",
+        "<p>The email with this link was a test or a preview. Nobody was unsubscribed, and nothing has changed.</p>\n"
+        "<p>In the emails that owners get, this link opens the page where they choose what should stop.</p>\n",
+    )

@@ -19,7 +19,7 @@ def routes() -> APIRouter:
     router = APIRouter(tags=["errors"], default_response_class=HTMLResponse)
     known = {cls.__new__(cls).code: cls for cls in known_errors()}  # unmade errors: their arguments do not matter
 
-    def explain(code: str) -> HTMLResponse:
+    async def explain(code: str) -> HTMLResponse:
         """Say what an error means and what to do about it."""
         if code not in known:
             raise HTTPException(404)

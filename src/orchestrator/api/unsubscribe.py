@@ -16,8 +16,12 @@ from orchestrator.api import pages
 from orchestrator.api.body import form_body
 from orchestrator.api.core import Core
 from orchestrator.api.errors import documented
+from orchestrator.api.lane import Lane
+from orchestrator.domain import specimen
 
 PATH = "/u/{token}"
+#: What stands in the place of a token in mails that went to no owner: previews, and test mails.
+SHOWN_ONLY = ("preview", specimen.TOKEN)
 #: Longer than any token of ours; what is longer is not looked at.
 MAX_TOKEN = 2048
 _ALLOW = "GET, HEAD, OPTIONS, POST"
@@ -26,7 +30,7 @@ _NAMES = ("undo", "choice")
 _PART = re.compile(rb'name="?(?:undo|choice)"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n([a-z_]{1,20})\r?\n')
 
 
-def routes(core: Core, sender: Mapping[str, Any]) -> APIRouter:
+def routes(core: Core, sender: Mapping[str, Any], lane: Lane) -> APIRouter:
     """Return the routes for opting out.
 
     Only the token in the path decides whose mail stops: no cookie, no login. Only POST changes anything, because mail
@@ -36,15 +40,20 @@ def routes(core: Core, sender: Mapping[str, Any]) -> APIRouter:
     Args:
         core: The use cases.
         sender: What the page says of who writes: ``company_name`` and ``postal_address``, each optional.
+        lane: Where `core` is called.
     """
     router = APIRouter(tags=["unsubscribe"], default_response_class=HTMLResponse)
+    _add_those_of_nobody(router)
 
-    def ask(token: str) -> HTMLResponse:
+    async def ask(token: str) -> HTMLResponse:
         """Show who writes and what can be chosen; nothing changes."""
         return pages.unsubscribe_question(sender)
 
-    def unsubscribe(token: str, body: bytes = Depends(form_body)) -> HTMLResponse:
+    async def unsubscribe(token: str, body: bytes = Depends(form_body)) -> HTMLResponse:
         """Opt out at once, whatever the body; a repeated request is answered alike."""
+        return await lane.run(opt_out, token, body)
+
+    def opt_out(token: str, body: bytes) -> HTMLResponse:
         name, value = chosen(body)
         try:
             if len(token) > MAX_TOKEN:
@@ -59,7 +68,7 @@ def routes(core: Core, sender: Mapping[str, Any]) -> APIRouter:
             return pages.undo_answer()
         return pages.unsubscribe_answer() if name is None else pages.choice_answer()
 
-    def options() -> Response:
+    async def options() -> Response:
         return Response(status_code=204, headers={"Allow": _ALLOW})
 
     too_large, down = documented(errors.PayloadTooLarge), documented(errors.DatabaseUnreachable)
@@ -73,6 +82,20 @@ def routes(core: Core, sender: Mapping[str, Any]) -> APIRouter:
         router.add_api_route(path, ask, methods=["HEAD"], include_in_schema=False)
         router.add_api_route(path, options, methods=["OPTIONS"], include_in_schema=False)
     return router
+
+
+def _add_those_of_nobody(router: APIRouter) -> None:
+    """Answer the links of mails that went to no owner: whatever is asked, nobody opts out."""
+
+    async def say_so() -> HTMLResponse:
+        return pages.test_answer()
+
+    async def say_so_after(_: bytes = Depends(form_body)) -> HTMLResponse:
+        return pages.test_answer()
+
+    for path in (f"/u/{word}{slash}" for word in SHOWN_ONLY for slash in ("", "/")):
+        router.add_api_route(path, say_so, methods=["GET", "HEAD"], include_in_schema=False)
+        router.add_api_route(path, say_so_after, methods=["POST"], include_in_schema=False)
 
 
 def chosen(body: bytes) -> tuple[str | None, str | None]:

@@ -9,13 +9,14 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from orchestrator import errors
 from orchestrator.api.body import WEBHOOK_LIMIT, read_capped
 from orchestrator.api.core import Core, Receipt
 from orchestrator.api.errors import documented, status_of
+from orchestrator.api.lane import Lane
 from orchestrator.api.metrics import Metrics
 
 PATH = "/webhooks/sendgrid"
@@ -43,12 +44,13 @@ _RESPONSES = {
 }
 
 
-def routes(core: Core, metrics: Metrics, unread: Callable[[str], object] = lambda _: None) -> APIRouter:
+def routes(core: Core, metrics: Metrics, lane: Lane, unread: Callable[[str], object] = lambda _: None) -> APIRouter:
     """Return the routes for webhooks.
 
     Args:
         core: Verifies and stores a batch.
         metrics: Counts it.
+        lane: Where `core` is called.
         unread: Told why, when a batch could not even be read; what `core` refuses it knows itself.
     """
     router = APIRouter(tags=["webhooks"])
@@ -59,17 +61,20 @@ def routes(core: Core, metrics: Metrics, unread: Callable[[str], object] = lambd
             return await read_capped(request, WEBHOOK_LIMIT)
         except errors.PayloadTooLarge as error:
             _note_refusal(metrics, error, time.perf_counter() - started, None)
-            await run_in_threadpool(unread, error.code)
+            await lane.run(unread, error.code)
             raise
         except ClientDisconnect:
-            await run_in_threadpool(unread, "client-disconnect")
+            await lane.run(unread, "client-disconnect")
             raise
 
-    def receive(request: Request, body: bytes = Depends(raw_body)) -> JSONResponse:
+    async def receive(request: Request, body: bytes = Depends(raw_body)) -> JSONResponse:
         """Store one batch of SendGrid events and answer with counts, after the commit."""
+        return await lane.run(store, body, request.headers)
+
+    def store(body: bytes, headers: Headers) -> JSONResponse:
         started = time.perf_counter()
         try:
-            receipt = core.receive_webhook(body, request.headers)
+            receipt = core.receive_webhook(body, headers)
         except Exception as error:
             _note_refusal(metrics, error, time.perf_counter() - started, len(body))
             raise
