@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from orchestrator import OutreachOrchestrator, app
+from orchestrator.domain.message import Outcome, OutgoingMail
 from orchestrator.repository import OutreachRepository
 from tests.samples import TENANT, facade
 
@@ -40,9 +41,15 @@ class Desktop:
 
 
 @contextmanager
-def desktop(repository: OutreachRepository, *, is_open: bool = True, **settings: Any) -> Iterator[Desktop]:
+def desktop(
+    repository: OutreachRepository,
+    *,
+    is_open: bool = True,
+    handler: Callable[[OutgoingMail], Outcome] | None = None,
+    **settings: Any,
+) -> Iterator[Desktop]:
     """A browser in front of the dashboard."""
-    with facade(repository, **settings) as (orchestrator, _):
+    with facade(repository, handler, **settings) as (orchestrator, _):
         pages = app.create_pages(orchestrator, start=TENANT, is_open=is_open)
         service = app.create_service(orchestrator, pages=pages)
         client = TestClient(service, base_url=BASE, follow_redirects=True)

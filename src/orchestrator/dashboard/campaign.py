@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,13 +13,12 @@ from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from orchestrator import contracts, errors
-from orchestrator.dashboard import letters, timeline
+from orchestrator.dashboard import acts, letters, timeline
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
-from orchestrator.domain import lifecycle
 from orchestrator.domain.campaign import OutreachCampaign
-from orchestrator.domain.lifecycle import Command
 from orchestrator.domain.suppression import Kind
+from orchestrator.repository.events import OutreachEvent
 
 #: A mail is a stranger's page: it runs nothing, loads nothing, goes nowhere, and cannot reach what is around it.
 _MAIL_POLICY = (
@@ -30,15 +30,20 @@ VIEWS = ("desktop", "mobile", "dark", "images off", "text")
 _SPLITS = re.compile(r"[\s;,?#]")
 _DARK = re.compile(r"@media\s*\(\s*prefers-color-scheme\s*:\s*dark\s*\)")
 
-#: act: (command it needs, words of the button, is it destructive)
-_ACTS = {
-    "send": (Command.SEND, "Send now", False),
-    "hold": (Command.HOLD, "Hold", False),
-    "release": (Command.RELEASE, "Release", False),
-    "cancel": (Command.CANCEL, "Cancel campaign", True),
+#: What is told after an act, or after what a sending came to.
+_TOLD = {
+    "sent": "The mail was handed to SendGrid, and accepted.",
+    "already_sent": "This mail was sent before. It was not sent again.",
+    "sending": "A worker is sending this mail right now.",
+    "suppressed": "Nothing was sent: this owner, or this property, must not be written to.",
+    "withdrawn": "Nothing was sent: the campaign was called off meanwhile.",
+    "again": "In the queue again. It goes out when its turn comes.",
+    "hold": "Held. Nothing goes out until it is released.",
+    "release": "Released.",
+    "cancel": "Cancelled. Nothing is sent.",
+    "suppress": "Suppressed. Nobody writes to this address any more.",
+    "read": "Read. What waited for it may go out again.",
 }
-#: What may be done about the owner, whatever the campaign's own state.
-_ABOUT_THE_OWNER = ("suppress", "read")
 
 
 def routes(house: House) -> APIRouter:
@@ -51,9 +56,8 @@ def routes(house: House) -> APIRouter:
     @router.get(here)
     def page(campaign: str, mail: str = "desktop", done: str = "", view: View = seen) -> Response:
         shown = _shown(house, view.tenant.tenant_id, campaign)
-        told = done if done in (*_ACTS, *_ABOUT_THE_OWNER) else None
         chosen = mail if mail in VIEWS else "desktop"
-        return house.frame.page(view, "campaign.html", mail=chosen, views=VIEWS, told=told, **shown)
+        return house.frame.page(view, "campaign.html", mail=chosen, views=VIEWS, told=_TOLD.get(done), **shown)
 
     @router.get(here + "/events.json")
     def events(campaign: str, view: View = seen) -> Response:
@@ -70,8 +74,8 @@ def routes(house: House) -> APIRouter:
 
     @router.post(here)
     def act(campaign: str, view: View = seen, form: Form = sent) -> Response:
-        _act(house, form, campaign, view.tenant.tenant_id)
-        return RedirectResponse(f"{view.home}/campaigns/{campaign}?done={form['act']}", HTTPStatus.SEE_OTHER)
+        done = _act(house, form, campaign, view.tenant.tenant_id)
+        return RedirectResponse(f"{view.home}/campaigns/{campaign}?done={done}", HTTPStatus.SEE_OTHER)
 
     return router
 
@@ -80,15 +84,19 @@ def _shown(house: House, tenant: str, campaign: str) -> dict[str, Any]:
     """Return what is known of a campaign, in words."""
     dossier = house.orchestrator.desk.campaign(tenant, campaign)
     standing = house.orchestrator.desk.letters.standing(tenant, campaign, dossier.campaign.owner_address_key)
+    trace = house.orchestrator.operations.why(campaign, tenant)
+    closed = {gate.gate for gate in trace.gates if not gate.open}
     return {
         "one": dossier.campaign,
         "standing": standing,
         "letters": list(map(letters.shown, standing.letters)),
         "entries": list(timeline.told(dossier.events)),
         "attempts": dossier.attempts,
-        "trace": house.orchestrator.operations.why(campaign, tenant),
-        "acts": _possible(dossier.campaign),
+        "trace": trace,
+        "acts": acts.possible(dossier.campaign, dossier.attempts, closed),
         "place": _place(dossier.campaign),
+        "score": (dossier.campaign.score_result or {}).get("score"),
+        "opens": _opens(dossier.events),
     }
 
 
@@ -100,14 +108,19 @@ def framed(html: str, show: str, logo: str | None = None) -> HTMLResponse:
         show: One of `VIEWS`.
         logo: The one picture that is loaded from elsewhere: the sender's own.
     """
-    if show == "dark":  # a frame follows the reader's system, whatever the tab says
-        html = _DARK.sub("@media all", html)
+    if show == "dark":
+        html = dark(html)
     # Links open nowhere: they would need a new window, which the sandbox forbids.
     html = html.replace("<head>", '<head><base target="_blank">', 1)
     own = logo if logo and logo.startswith("https://") and not _SPLITS.search(logo) else ""
     policy = _MAIL_POLICY.format(images="'none'" if show == "images off" else f"data: {own}".rstrip())
     headers = {"Content-Security-Policy": policy, "X-Frame-Options": "SAMEORIGIN", "Cache-Control": "no-store"}
     return HTMLResponse(html, headers=headers)
+
+
+def dark(html: str) -> str:
+    """Return a mail's HTML as a reader with a dark system sees it: a frame follows this system, whatever a tab says."""
+    return _DARK.sub("@media all", html)
 
 
 def _logo(house: House) -> str | None:
@@ -120,31 +133,23 @@ def framed_text(text: str) -> PlainTextResponse:
     return PlainTextResponse(text, headers=headers)
 
 
-def _possible(campaign: OutreachCampaign) -> list[tuple[str, str, bool]]:
-    """Return what may be done to a campaign as it stands: (act, words, whether it destroys)."""
-    possible = []
-    for act, (command, button, destructive) in _ACTS.items():
-        useless = (act == "hold" and campaign.hold_reason) or (act == "release" and not campaign.hold_reason)
-        done = act == "send" and lifecycle.was_sent(campaign.status)
-        if campaign.status in lifecycle.ALLOWED[command] and not useless and not done:
-            possible.append((act, button, destructive))
-    return possible
-
-
-def _act(house: House, form: Form, campaign: str, tenant: str) -> None:
+def _act(house: House, form: Form, campaign: str, tenant: str) -> str:
+    """Do what a button says; return the word for what it came to."""
     product = house.orchestrator
-    acts: dict[str, Callable[[], object]] = {
-        "send": lambda: product.send_campaign(campaign, tenant),
+    deeds: dict[str, Callable[[], object]] = {
+        "send": lambda: product.send_campaign(campaign, tenant)["status"],
+        "again": lambda: product.reschedule_campaign(campaign, tenant, None),
         "hold": lambda: product.hold_campaign(campaign, tenant, form.required("reason", "Say why.")),
         "release": lambda: product.release_campaign(campaign, tenant),
         "cancel": lambda: product.cancel_campaign(campaign, tenant),
         "suppress": lambda: _suppress(house, form, campaign, tenant),
         "read": lambda: _read(house, campaign, tenant),
     }
-    if form["act"] not in acts:
-        raise errors.ValidationError("act", f"must be one of {', '.join(acts)}")
+    if form["act"] not in deeds:
+        raise errors.ValidationError("act", f"must be one of {', '.join(deeds)}")
     contracts.parse_id("campaign_id", campaign)
-    acts[form["act"]]()
+    came_to = deeds[form["act"]]()
+    return str(came_to) if form["act"] == "send" else form["act"]
 
 
 def _suppress(house: House, form: Form, campaign: str, tenant: str) -> None:
@@ -158,6 +163,13 @@ def _read(house: House, campaign: str, tenant: str) -> None:
     owner = house.orchestrator.desk.campaign(tenant, campaign).campaign.owner_address_key
     for reply in house.orchestrator.desk.letters.standing(tenant, campaign, owner).holding:
         house.orchestrator.operations.replies.release(reply, tenant)
+
+
+def _opens(events: Sequence[OutreachEvent]) -> str:
+    """Return in words how often the mail was opened, people and machines apart; empty when it was not."""
+    opens = Counter(event.machine for event in events if event.event_type == "opened")
+    told = [f"{n} by {who}" for n, who in ((opens[False], "a person"), (opens[True], "a machine")) if n]
+    return ", ".join(told)
 
 
 def _place(campaign: OutreachCampaign) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,21 +24,7 @@ _CHUNK = 500
 _COLUMNS = tuple(Listed._fields)
 
 #: What may be done to several at once: the word of the form, of the button, and of what is told afterwards.
-ACTS = {"hold": "held", "release": "released", "cancel": "cancelled", "retry": "due again"}
-_CHIPS = (
-    ("", "All"),
-    ("status:scheduled", "Scheduled"),
-    ("is:held", "Held"),
-    ("is:doubt", "In doubt"),
-    ("status:sent", "Sent"),
-    ("status:delivered", "Delivered"),
-    ("status:opened", "Opened"),
-    ("status:clicked", "Clicked"),
-    ("status:responded", "Responded"),
-    ("status:bounced", "Bounced"),
-    ("status:failed", "Failed"),
-    ("status:unsubscribed", "Unsubscribed"),
-)
+ACTS = {"hold": "held", "release": "released", "cancel": "cancelled", "retry": "due now"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +46,9 @@ class Done:
 
     act: str
     done: int
+    #: Those that were so before.
+    unchanged: int
     refused: int
-    why: str
 
 
 def routes(house: House) -> APIRouter:
@@ -81,7 +69,7 @@ def routes(house: House) -> APIRouter:
     @router.post("/t/{tenant}/campaigns")
     def act(view: View = seen, form: Form = sent) -> Response:
         done = _act(house, view, form)
-        told = f"{done.act}.{done.done}.{done.refused}"
+        told = f"{done.act}.{done.done}.{done.unchanged}.{done.refused}"
         return RedirectResponse(_address(view, q=form["q"], done=told), HTTPStatus.SEE_OTHER)
 
     return router
@@ -92,7 +80,6 @@ def _context(house: House, view: View, asked: Asked) -> dict[str, Any]:
     return {
         "page": desk.campaigns(tenant, q, limit=PAGE, before=asked.before, after=asked.after),
         "q": q,
-        "chips": _CHIPS,
         "counts": house.orchestrator.get_statistics(tenant),
         "total": desk.count_campaigns(tenant, q) if asked.count else None,
         "told": _told(asked.done),
@@ -108,36 +95,47 @@ def _act(house: House, view: View, form: Form) -> Done:
     if not ids:
         raise errors.ValidationError("id", "nothing was ticked", fix="Tick the campaigns first.")
     reason = form.required("reason", "Say why, for whoever finds them held.") if act == "hold" else ""
-    done, refused, why = 0, 0, ""
-    for campaign in ids:
-        try:
-            _one(house, act, campaign, tenant, reason)
-            done += 1
-        except (errors.InvalidState, errors.CampaignNotFound) as error:
-            refused, why = refused + 1, str(error)
-    return Done(act, done, refused, why)
+    done = Counter(_one(house, act, campaign, tenant, reason) for campaign in ids)
+    return Done(act, done["done"], done["unchanged"], done["refused"])
 
 
-def _one(house: House, act: str, campaign: str, tenant: str, reason: str) -> None:
+def _one(house: House, act: str, campaign: str, tenant: str, reason: str) -> str:
+    """Do it to one; return whether it was ``done``, ``unchanged`` because it was so before, or ``refused``."""
     product = house.orchestrator
-    if act == "hold":
-        product.hold_campaign(campaign, tenant, reason)
-    elif act == "release":
-        product.release_campaign(campaign, tenant)
-    elif act == "cancel":
-        product.cancel_campaign(campaign, tenant)
-    else:
-        product.reschedule_campaign(campaign, tenant, None)
+    before = product.get_campaign(campaign, tenant)
+    try:
+        if act == "hold":
+            after = product.hold_campaign(campaign, tenant, reason)
+        elif act == "release":
+            after = product.release_campaign(campaign, tenant)
+        elif act == "cancel":
+            after = product.cancel_campaign(campaign, tenant)
+        else:
+            after = product.reschedule_campaign(campaign, tenant, None)
+            return "refused" if after.next_send_at is None else "done"  # it is held, and stays so
+    except (errors.InvalidState, errors.CampaignNotFound):
+        return "refused"
+    same = before is not None and (before.status, before.hold_reason) == (after.status, after.hold_reason)
+    return "unchanged" if same else "done"
 
 
 def _told(done: str) -> str | None:
-    """Say in words what an act came to; anything but our own three parts is nothing."""
-    act, _, numbers = done.partition(".")
-    n, _, refused = numbers.partition(".")
-    if act not in ACTS or not n.isdigit() or not refused.isdigit():
+    """Say in words what an act came to; anything but our own four parts is nothing."""
+    act, *numbers = done.split(".")
+    if act not in ACTS or len(numbers) != 3 or not all(n.isascii() and n.isdigit() and len(n) < 7 for n in numbers):
         return None
-    words = f"{n} {'campaign' if n == '1' else 'campaigns'} {ACTS[act]}."
-    return words if refused == "0" else f"{words} {refused} could not be: they have gone too far for that."
+    n, unchanged, refused = map(int, numbers)
+    words = f"{_campaigns(n)} {ACTS[act]}."
+    words += f" {_campaigns(unchanged)} {'was' if unchanged == 1 else 'were'} so before." if unchanged else ""
+    return words + (f" {refused:,} could not be: open {_them(refused)} to see why." if refused else "")
+
+
+def _campaigns(n: int) -> str:
+    return "1 campaign" if n == 1 else f"{n:,} campaigns"
+
+
+def _them(n: int) -> str:
+    return "it" if n == 1 else "them"
 
 
 def _address(view: View, **query: object) -> str:
