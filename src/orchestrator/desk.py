@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator import bootstrap, contracts
+from orchestrator.domain.specimen import Specimen
 from orchestrator.rendering import RenderedMail
 from orchestrator.repository import attention, reply_lists, tenants
-from orchestrator.repository.browse import Batch
+from orchestrator.repository.events import Latest
 from orchestrator.repository.suppression_search import Place, Wanted
 from orchestrator.repository.tenants import Tenant
 from orchestrator.services.campaigns import tenancy
@@ -17,6 +18,7 @@ from orchestrator.services.looking.browse import Dossier, Page
 from orchestrator.services.looking.correspondence import Correspondence
 from orchestrator.services.looking.dispatching import Board, Recent, Watch
 from orchestrator.services.looking.figures import LONGEST_DAYS, Figures
+from orchestrator.services.looking.imports import Imports
 from orchestrator.services.looking.suppression_browse import Entries
 from orchestrator.services.looking.templating import Templating
 from orchestrator.services.owners.suppression import parse_kind, parse_reason
@@ -35,11 +37,15 @@ class Desk:
     def __init__(self, services: bootstrap.Services) -> None:
         self._services = services
 
-    @cached_property
+    @property
     def templates(self) -> Templating:
         """The templates in use, and edits of them that are only tried out."""
-        services = self._services
-        return Templating(services.settings, services.composer, services.monotonic)
+        return self._services.templating
+
+    def test_mails(self, tenant_id: Any, limit: int = 10) -> list[Specimen]:
+        """Return a tenant's latest test mails, newest first, and what became of each. Raises `ValidationError`."""
+        tenant = contracts.parse_id("tenant_id", tenant_id)
+        return self._services.specimens.latest(tenant, contracts.parse_count("limit", limit))
 
     def tenants(self) -> list[Tenant]:
         """Return up to 500 tenants, those with a name first."""
@@ -113,6 +119,11 @@ class Desk:
         key = contracts.parse_id("tenant_id", tenant_id), contracts.parse_id("campaign_id", campaign_id)
         return browse.dossier(self._services.read, key)
 
+    def latest(self, tenant_id: Any, limit: int = 150) -> list[Latest]:
+        """Return the last things that happened to a tenant's campaigns, newest first. Raises `ValidationError`."""
+        tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
+        return browse.latest(self._services.read, tenant, most)
+
     def preview(self, tenant_id: Any, campaign_id: Any) -> RenderedMail:
         """Return a campaign's mail as it would be written now; its opt-out link opts nobody out.
 
@@ -123,14 +134,10 @@ class Desk:
         campaign = self.campaign(tenant_id, campaign_id).campaign
         return self._services.composer.preview(campaign)
 
-    def batches(self, tenant_id: Any, *, limit: int = 50, before: str | None = None) -> list[Batch]:
-        """Return imports and how their campaigns stand, in reverse order of their labels. Raises `ValidationError`."""
-        tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
-        return browse.batches(self._services.read, tenant, most, before)
-
-    def batch(self, tenant_id: Any, label: str) -> Batch | None:
-        """Return how the campaigns of one import stand; None when no campaign carries its label."""
-        return browse.batch(self._services.read, contracts.parse_id("tenant_id", tenant_id), label)
+    @cached_property
+    def imports(self) -> Imports:
+        """Imports, and how the campaigns of each stand."""
+        return Imports(self._services.read, self._services.monotonic)
 
     def figures(self, tenant_id: Any, days: int = 30) -> Figures:
         """Return the tenant's figures and what happened on each of the last `days` days, by the tenant's clock.

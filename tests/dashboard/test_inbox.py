@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from itertools import pairwise
 
 import pytest
 
-from orchestrator.dashboard import inbox
+from orchestrator.dashboard import envelope
 from orchestrator.repository import OutreachRepository
 from tests.dashboard.conftest import Desktop
 from tests.dashboard.sandboxed import Room, room, until
@@ -74,7 +75,7 @@ def test_a_tracked_link_counts_and_leads_to_the_landing_page(here: Room):
     ],
 )
 def test_links_open_in_new_tabs_whatever_the_mail_looks_like(html: str, expected: str):
-    assert inbox.in_new_tabs(html) == expected
+    assert envelope.in_new_tabs(html) == expected
 
 
 def test_an_answer_travels_through_inbound_mail(here: Room):
@@ -236,7 +237,7 @@ def test_another_tenants_mail_is_not_there(here: Room):
     other = here.desktop.client
     assert other.get(f"/t/{OTHER_TENANT}/inbox?mail={mail}").status_code == 404
     assert other.get(f"/t/{OTHER_TENANT}/inbox/mails/{mail}/frame?peek=1").status_code == 404
-    assert "Nothing has been sent yet" in other.get(f"/t/{OTHER_TENANT}/inbox").text
+    assert "There is no mail" in other.get(f"/t/{OTHER_TENANT}/inbox").text
 
 
 def test_strangers_text_stays_text(here: Room):
@@ -258,3 +259,46 @@ def test_without_a_sandbox_there_is_no_inbox(browser: Desktop):
     assert answer.status_code == 404
     assert "outreach demo" in answer.text
     assert "Sandbox inbox" not in browser.get().text
+
+
+def test_a_mail_is_seen_as_on_a_dark_system(here: Room):
+    mail = here.send()
+    here.act("open", mail)
+    assert "show=dark" in here.desktop.get(f"inbox?mail={mail}&show=dark").text
+    framed = here.desktop.get(f"inbox/mails/{mail}/frame?show=dark")
+    assert "prefers-color-scheme" not in framed.text
+    assert "@media all" in framed.text
+    assert "prefers-color-scheme: dark" in here.desktop.get(f"inbox/mails/{mail}/frame?show=html").text
+
+
+def test_a_mail_is_taken_along_as_a_file_that_mail_programs_read(here: Room):
+    record = property_record("delivered.evil@owners.test")
+    record["owner"]["name"] = 'Ann "Eve" <x@y>, \r\nBcc: all@owners.test'
+    mail = here.send(property_record=record)
+    answer = here.desktop.get(f"inbox/mails/{mail}/mail.eml")
+    assert answer.headers["content-type"] == "message/rfc822"
+    assert re.fullmatch(r'attachment; filename="mail-\d+\.eml"', answer.headers["content-disposition"])
+    read = message_from_bytes(answer.content, policy=policy.default)
+    assert "delivered.evil@owners.test" in read["To"]
+    assert read["Bcc"] is None
+    assert read["List-Unsubscribe"].startswith("<http")
+    text, page = read.get_body(("plain",)), read.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    assert "unsubscribe" in text.get_content().lower()
+    assert "<html" in page.get_content()
+    assert here.campaign(mail).opened_at is None
+
+
+def test_all_mails_can_be_deleted_and_nothing_else_is(here: Room):
+    mails = [here.send(f"delivered.{name}@owners.test") for name in ("ann", "bob")]
+    before = here.product.get_funnel(TENANT).counts
+    campaign = here.campaign(mails[0])
+    assert "Delete all 2" in here.desktop.get("inbox").text
+    told = here.act("clear", mails[0]).text
+    assert "2 mails deleted." in told
+    assert "There is no mail" in told
+    assert here.mailbox.counts(TENANT) == (0, 0, 0)
+    assert here.product.get_funnel(TENANT).counts == before
+    assert here.product.get_campaign(campaign.id, TENANT) is not None
+    assert here.send("delivered.cem@owners.test")

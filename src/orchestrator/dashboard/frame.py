@@ -88,7 +88,9 @@ class Frame:
             auto_reload=False,
         )
         self._templates.globals.update(asset=_asset, chip=words.chip, latest_event=words.latest_event, named=named)
-        self._templates.filters.update(number=words.number, percent=words.percent, span=words.span, quoted=quoted)
+        self._templates.filters.update(
+            number=words.number, percent=words.percent, span=words.span, quoted=quoted, staged=words.staged
+        )
 
     def page(self, view: View, name: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a whole page.

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from orchestrator import contracts, errors
-from orchestrator.dashboard import strip
+from orchestrator.dashboard import envelope, strip
 from orchestrator.dashboard.access import Refused
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.mailbox import ACTS, CLIENTS, FAULTS, Letter, Mailbox
@@ -26,19 +26,13 @@ PAGE = 50
 MOST_OWNERS = 2_000
 #: Mails that one press acts upon, at most.
 _MOST_AT_ONCE = 50
-SHOWS = {"html": "HTML", "text": "Text", "mobile": "Mobile", "headers": "Headers", "raw": "Raw", "events": "Events"}
+SHOWS = {
+    "html": "HTML", "text": "Text", "mobile": "Mobile", "dark": "Dark", "headers": "Headers", "raw": "Raw",
+    "events": "Events",
+}  # fmt: skip
 #: What is only shown to whoever opens the mail, or peeks.
-_CONTENT = frozenset({"html", "text", "mobile"})
+_CONTENT = frozenset({"html", "text", "mobile", "dark"})
 _FIRST_ANSWER = "Yes, Saturday works! What time suits you?"
-#: A mail is a stranger's page. Its links may open new tabs, that is all it can do.
-_LIVE = (
-    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; "
-    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
-_PEEK = _LIVE.replace("sandbox allow-popups allow-popups-to-escape-sandbox", "sandbox")
-#: Where links can be told to open in new tabs: in the head, else after the doctype.
-_HEAD = re.compile(r"<head(?:\s[^<>]*)?>", re.IGNORECASE)
-_DOCTYPE = re.compile(r"\s*<!doctype[^<>]*>", re.IGNORECASE)
 _DONE = re.compile(r"([a-z_]+)(?:\.(\d{1,6}))?")
 
 
@@ -69,8 +63,12 @@ def routes(house: House) -> APIRouter:
         return house.frame.page(view, "inbox.html", **_context(house, view, asked))
 
     @router.get(here + "/mails/{mail}/frame")
-    def frame(mail: str, peek: int = 0, view: View = seen) -> Response:
-        return _framed(_box(house), view, _letter(house, view, mail), peek=bool(peek))
+    def frame(mail: str, peek: int = 0, show: str = "", view: View = seen) -> Response:
+        return _framed(_box(house), view, _letter(house, view, mail), peek=bool(peek), darkly=show == "dark")
+
+    @router.get(here + "/mails/{mail}/mail.eml")
+    def download(mail: str, view: View = seen) -> Response:
+        return envelope.as_file(_letter(house, view, mail))
 
     @router.get(here + "/mails/{mail}/click")
     def click(mail: str, link: int = -1, view: View = seen) -> Response:
@@ -91,7 +89,7 @@ def routes(house: House) -> APIRouter:
     @router.post(here)
     def act(view: View = seen, form: Form = sent) -> Response:
         done = _act(house, view, form)
-        kept = {name: form[name] for name in ("mail", "q", "only", "show")}
+        kept = {} if form["act"] == "clear" else {name: form[name] for name in ("mail", "q", "only", "show")}
         return RedirectResponse(_address(view, **kept, done=done), HTTPStatus.SEE_OTHER)
 
     return router
@@ -169,27 +167,13 @@ def _steps(campaign: OutreachCampaign | None) -> dict[str, bool]:
     }
 
 
-def _framed(box: Mailbox, view: View, letter: Letter, *, peek: bool) -> Response:
+def _framed(box: Mailbox, view: View, letter: Letter, *, peek: bool, darkly: bool) -> Response:
     """Return the mail as a page of its own: live for whoever opened it, lifeless for whoever peeks."""
     if not peek and not letter.mail.opened:
         raise Refused(HTTPStatus.FORBIDDEN, "Nobody has opened this mail. Press Open, or peek.")
     base = f"{view.home}/inbox/mails/{quote(letter.mail.id)}/click?link="
     html = letter.html if peek else box.live(letter, lambda number: f"{base}{number}")
-    html = in_new_tabs(html)
-    headers = {
-        "Content-Security-Policy": _PEEK if peek else _LIVE,
-        "X-Frame-Options": "SAMEORIGIN",
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-    }
-    return HTMLResponse(html, headers=headers)
-
-
-def in_new_tabs(html: str) -> str:
-    """Return a mail's HTML with links that open in new tabs, unless they say otherwise."""
-    found = _HEAD.search(html) or _DOCTYPE.match(html)
-    at = found.end() if found else 0
-    return f'{html[:at]}<base target="_blank">{html[at:]}'
+    return envelope.framed(html, peek=peek, darkly=darkly)
 
 
 def _act(house: House, view: View, form: Form) -> str:
@@ -204,6 +188,8 @@ def _act(house: House, view: View, form: Form) -> str:
     if act == "behave":
         box.misbehave(dict.fromkeys(FAULTS, 0))
         return "behave"
+    if act == "clear":
+        return f"clear.{box.clear(view.tenant.tenant_id)}"
     if act == "every":
         waiting = box.mails(view.tenant.tenant_id, "", unread=True, before=None, limit=_MOST_AT_ONCE)
         for mail in waiting:
@@ -223,7 +209,7 @@ def _one(box: Mailbox, form: Form, letter: Letter) -> None:
     elif act == "do":
         box.act(letter, form["what"])
     else:
-        raise errors.ValidationError("act", "must be one of open, reply, do, every, simulate, misbehave, behave")
+        raise errors.ValidationError("act", "must be one of open, reply, do, every, clear, simulate, misbehave, behave")
 
 
 def _whole(form: Form, name: str, least: int, most: int) -> int:
@@ -260,6 +246,7 @@ def _told(done: str) -> str | None:
         "reply": "Your answer was sent. The strip shows what it caused.",
         "do": "Done. The strip shows what that caused.",
         "every": f"Done for {mails}." if n else "No mail is unread.",
+        "clear": f"{mails} deleted. Campaigns, their history and all figures stay.",
         "misbehave": "The provider behaves as set from now on.",
         "behave": "The provider behaves well again.",
         "simulate": f"{n:,} made-up owners are being written to. The overview fills as they open, click and answer."

@@ -186,6 +186,10 @@ class Mailbox(Protocol):
         """
         ...
 
+    def clear(self, tenant: str) -> int:
+        """Delete a tenant's mails and return how many there were; what is under way still happens."""
+        ...
+
     def faults(self) -> Mapping[str, float]:
         """Return the present value of each of `FAULTS`; chances between 0 and 1."""
         ...

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends
 from markupsafe import Markup
 from starlette.responses import Response
 
-from orchestrator.dashboard import charts
+from orchestrator.dashboard import activity, charts
 from orchestrator.dashboard.frame import View
-from orchestrator.dashboard.health import Health, judge
+from orchestrator.dashboard.health import ENOUGH, Health, judge
 from orchestrator.dashboard.viewing import House
 from orchestrator.services.looking.figures import Day, Figures
 from orchestrator.services.looking.statistics import Rate
@@ -30,15 +30,17 @@ class Figure:
     rate: Rate
     fraction: str
     health: Health | None
+    #: What else is to be known of it, where there is nothing to judge.
+    note: str
     spark: Markup
 
 
-#: title, rate, words between its numbers, the limit that is drawn
+#: title, rate, words between its numbers, the limit that is drawn. What outreach is for comes first.
 _SIX = (
-    ("Delivered", "delivery", "{} of {} sent", None),
+    ("Replies", "reply", "{} of {} delivered", None),
     ("Human opens", "human_open", "{} of {} delivered", None),
     ("Clicks of opens", "click_to_open", "{} of {} opened", None),
-    ("Replies", "reply", "{} of {} delivered", None),
+    ("Delivery", "delivery", "{} of {} sent", None),
     ("Bounces", "bounce", "{} of {} sent", 0.02),
     ("Complaints", "complaint", "{} of {} delivered", 0.0008),
 )
@@ -91,6 +93,7 @@ def _context(house: House, view: View, days: int, by: str) -> dict[str, Any]:
         "adds_up": counts["sent"] == sum(counts[end] for end in ("delivered", "bounced", "undelivered", "in_flight")),
         "count": counts,
         "summary": _summary(shown),
+        "activity": activity.told(house.orchestrator.desk.latest(view.tenant.tenant_id)),
     }
 
 
@@ -103,8 +106,18 @@ def _figure(figures: Figures, title: str, name: str, words: str, limit: float | 
         rate=rate,
         fraction=words.format(f"{rate.numerator:,}", f"{rate.denominator:,}"),
         health=next((h for h in judge(figures.funnel).findings if h.rate == name), None),
+        note=_note(figures, name, limit),
         spark=charts.spark(daily, limit),
     )
+
+
+def _note(figures: Figures, name: str, limit: float | None) -> str:
+    counts = figures.funnel.counts
+    if name == "human_open":
+        return f"{counts['machine_opened']:,} by machines, apart" if counts["machine_opened"] else ""
+    if limit is None:
+        return ""
+    return f"Good: below {100 * limit:g}%" if counts["delivered"] >= ENOUGH else "Too few to judge"
 
 
 def _summary(days: Sequence[Day]) -> str:

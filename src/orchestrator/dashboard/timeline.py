@@ -72,6 +72,13 @@ _KINDS = {
 _MACHINE = _Kind("machine", "", "Machine open", "Stored and flagged. Does not move the status.")
 
 
+def named(event_type: str, *, machine: bool) -> tuple[str, str, str]:
+    """Return what a kind of event is called: (icon, tone, words)."""
+    unknown = _Kind("clock", "", event_type.replace("_", " ").capitalize())
+    kind = _MACHINE if machine else _KINDS.get(event_type, unknown)
+    return kind.icon, kind.tone, kind.title
+
+
 def told(events: Iterable[OutreachEvent]) -> Iterator[Entry]:
     """Yield a row for each event, oldest first, with rows for long silences between them."""
     before: datetime | None = None

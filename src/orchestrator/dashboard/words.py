@@ -22,18 +22,19 @@ class Chip(NamedTuple):
 
 _CHIPS = {
     OutreachStatus.SCHEDULED: Chip("clock", "", "Scheduled"),
-    OutreachStatus.SUPPRESSED: Chip("stop", "", "Suppressed"),
-    OutreachStatus.CANCELLED: Chip("cross", "", "Cancelled"),
     OutreachStatus.SENT: Chip("plane", "", "Sent"),
-    OutreachStatus.FAILED: Chip("warning", "stop", "Failed"),
     OutreachStatus.DELIVERED: Chip("envelope", "", "Delivered"),
     OutreachStatus.OPENED: Chip("eye", "info", "Opened"),
     OutreachStatus.CLICKED: Chip("pointer", "info", "Clicked"),
-    OutreachStatus.BOUNCED: Chip("return", "stop", "Bounced"),
     OutreachStatus.RESPONDED: Chip("reply", "good", "Responded"),
     OutreachStatus.UNSUBSCRIBED: Chip("stop", "", "Unsubscribed"),
     OutreachStatus.COMPLAINED: Chip("flag", "stop", "Complained"),
+    OutreachStatus.BOUNCED: Chip("return", "stop", "Bounced"),
+    OutreachStatus.FAILED: Chip("warning", "stop", "Failed"),
+    OutreachStatus.SUPPRESSED: Chip("stop", "", "Suppressed"),
+    OutreachStatus.CANCELLED: Chip("cross", "", "Cancelled"),
 }
+_ORDER: list[str] = [*_CHIPS]
 HELD = Chip("pause", "watch", "Held")
 IN_DOUBT = Chip("question", "watch", "In doubt")
 
@@ -43,6 +44,11 @@ def chip(status: OutreachStatus | str, held: str | None = None, *, in_doubt: boo
     if in_doubt:
         return IN_DOUBT
     return HELD if held else _CHIPS[OutreachStatus(status)]
+
+
+def staged(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return counts by status in the order in which campaigns come by the statuses, not in that of the alphabet."""
+    return sorted(counts.items(), key=lambda one: _ORDER.index(one[0]))
 
 
 def number(value: int) -> str:
@@ -97,14 +103,14 @@ class Times:
         return f"{here.day} {here:%b %Y %H:%M:%S}"
 
     def element(self, at: datetime | None, form: str = "short") -> Markup:
-        """A ``<time>`` with the exact value on hover; nothing for None."""
+        """A ``<time>``, with the exact moment on hover and where exact times are switched on; nothing for None."""
         if at is None:
             return Markup("")
         shown = {"short": self.short, "full": self.full, "exact": self.exact, "ago": self.ago, "tick": self.tick}[form](
             at
         )
         iso = at.astimezone(self.zone).isoformat(timespec="seconds")
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, iso, shown)
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, f"{self.exact(at)} {self.place}", shown)
 
     def ago(self, at: datetime) -> str:
         """How long ago, or in how long."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -35,6 +35,17 @@ class OutreachEvent:
     message_id: str | None = None
     machine: bool = False
     sg_event_id: str | None = None
+
+
+class Latest(NamedTuple):
+    """One thing that happened lately: to which campaign, of which owner's property, and when we heard of it."""
+
+    event_type: str
+    machine: bool
+    received_at: datetime
+    campaign_id: str
+    line1: str | None
+    batch: str | None
 
 
 _COLUMNS = column_names(table)
@@ -85,6 +96,22 @@ def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[Outre
 def of_types(tx: Transaction, key: tuple[str, str], types: Sequence[str]) -> list[OutreachEvent]:
     """Return the events of one campaign, (tenant_id, campaign_id), that are of these types, in order."""
     return [event for event in of_campaign(tx, *key) if event.event_type in types]
+
+
+def latest(tx: Transaction, tenant_id: str, limit: int) -> list[Latest]:
+    """Return the last `limit` things that happened to a tenant's campaigns, newest first; cheap at any size."""
+    # Ids are made in the order of time, and the primary key is in the order of ids.
+    newest = sa.select(table.c.id, table.c.campaign_id, table.c.event_type, table.c.machine, table.c.received_at)
+    newest = newest.where(table.c.tenant_id == tenant_id).order_by(table.c.id.desc()).limit(limit)
+    found = newest.subquery()
+    street = campaigns.c.property_record["address"]["line1"].as_string()
+    query = (
+        sa.select(found.c.event_type, found.c.machine, found.c.received_at, found.c.campaign_id, street)
+        .add_columns(campaigns.c.batch)
+        .join(campaigns, sa.and_(campaigns.c.tenant_id == tenant_id, campaigns.c.id == found.c.campaign_id))
+        .order_by(found.c.id.desc())
+    )
+    return [Latest._make(row) for row in tx.execute(query)]
 
 
 def keep_unmatched(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:

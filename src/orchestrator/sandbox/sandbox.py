@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -225,6 +225,10 @@ class Sandbox:
             before: Only those whose `number` is lower (cursor of the next page).
         """
         return self._store.newest(to, limit, before)
+
+    def discard(self, messages: Iterable[Message]) -> None:
+        """Take messages out of the mailboxes; counts stay, and what is under way still happens and is reported."""
+        self._store.discard(messages)
 
     def posts(self, event_id: str) -> list[Post]:
         """Return the newest attempts to bring an event (by its ``sg_event_id``) to the webhook, oldest first."""

@@ -39,6 +39,12 @@ class MessageStore:
                 self._messages.popitem(last=False)
             self._changed.notify_all()
 
+    def discard(self, messages: Iterable[Message]) -> None:
+        """Keep these messages no longer."""
+        with self._changed:
+            for message in messages:
+                self._messages.pop((message.x_message_id, message.index), None)
+
     def get(self, message_id: str) -> Message | None:
         with self._changed:
             return self._messages.get(_key(message_id))

@@ -58,6 +58,7 @@ class SandboxMailbox:
         self._write = write
         self._looked_after: set[str] = set()
         self._writing = threading.Lock()
+        self._cleared = 0
         self._counted: dict[str, tuple[object, Counts]] = {}
 
     @property
@@ -70,7 +71,7 @@ class SandboxMailbox:
 
     def mark(self) -> object:
         told = self._sandbox.truth(detail=False)
-        return told["accepted"], told["emitter"], told["owners"]
+        return told["accepted"], told["emitter"], told["owners"], self._cleared
 
     def counts(self, tenant: str) -> Counts:
         mark = (self.mark(), len(self._looked_after))
@@ -141,6 +142,12 @@ class SandboxMailbox:
     def simulate(self, tenant: str, owners: int, seed: int) -> int:
         with self._writing:
             return self._write(tenant, owners, seed)
+
+    def clear(self, tenant: str) -> int:
+        messages = list(self._of(tenant))
+        self._sandbox.discard(messages)
+        self._cleared += 1
+        return len(messages)
 
     def faults(self) -> Mapping[str, float]:
         values = self._sandbox.faults.as_dict()

@@ -92,12 +92,55 @@
     if (next) next.querySelector("a,button").focus();
   };
   const help = document.getElementById("keys");
+
+  // Exact times, for whoever cannot hover: written out everywhere until the button is pressed again.
+  const clock = document.querySelector("[data-clock]");
+  const times = (exact) => {
+    root.dataset.times = exact ? "exact" : "";
+    clock?.setAttribute("aria-pressed", String(exact));
+  };
+  times(localStorage.getItem("times") === "exact");
+  if (clock) {
+    clock.disabled = false;
+    clock.addEventListener("click", () => {
+      const exact = root.dataset.times !== "exact";
+      localStorage.setItem("times", exact ? "exact" : "");
+      times(exact);
+    });
+  }
+
+  // A fragment that is replaced under the focus gives it to what took the place of what had it.
+  const way = (element) => {
+    const host = element.closest("[data-on]");
+    if (!host?.id) return null;
+    const same = (all) => [...all].filter((one) => one.tagName === element.tagName && one.textContent === element.textContent);
+    const at = same(host.querySelectorAll(element.tagName)).indexOf(element);
+    return () => {
+      const now = document.getElementById(host.id);
+      const found = (element.id && document.getElementById(element.id))
+        || (element.getAttribute("href") && now?.querySelector(`a[href="${CSS.escape(element.getAttribute("href"))}"]`))
+        || (now && same(now.querySelectorAll(element.tagName))[at]);
+      if (found) found.focus({ preventScroll: true });
+      else if (now) { now.tabIndex = -1; now.focus({ preventScroll: true }); }
+    };
+  };
+  let back = null;
+  document.addEventListener("htmx:before:swap", () => {
+    const focused = document.activeElement;
+    back = focused && focused !== document.body ? { focused, to: way(focused) } : back;
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    if (back && !document.contains(back.focused)) back.to?.();
+    back = null;
+    count();
+  });
   const keys = {
     j: () => move(1),
     k: () => move(-1),
     "/": () => (document.querySelector("main [type=search]") || document.querySelector("[type=search]"))?.focus(),
     "?": () => help?.togglePopover(),
     ".": () => live?.click(),
+    t: () => clock?.click(),
   };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input,textarea,select,[contenteditable]");
@@ -105,6 +148,46 @@
     if (typing || event.ctrlKey || event.metaKey || event.altKey || root.dataset.keys === "off") return;
     const act = keys[event.key];
     if (act) { event.preventDefault(); act(); }
+  });
+
+  // --- forms ---
+  const refused = document.getElementById("refused");
+  // A page that answers a form stands for another address: loading it anew must ask for that, and send nothing again.
+  if (document.body.dataset.page) history.replaceState(null, "", document.body.dataset.page);
+  for (const dialog of document.querySelectorAll("dialog[popover][open]")) {
+    dialog.removeAttribute("open");
+    for (const button of dialog.querySelectorAll("[formmethod=dialog]")) button.type = "button";
+    dialog.showPopover();
+  }
+  let sent = false;
+  const buttons = (form) => form.querySelectorAll("button:not([type=button])");
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post" || form.dataset.download !== undefined) return;
+    sent = true;
+    // Afterwards: a button that is disabled would not be sent.
+    setTimeout(() => buttons(form).forEach((button) => { button.disabled = true; }));
+  });
+  window.addEventListener("pageshow", (event) => event.persisted && sent && location.reload());
+  document.addEventListener("change", (event) => {
+    const [file] = event.target.files || [];
+    const most = Number(event.target.dataset.most);
+    if (file && most) event.target.setCustomValidity(file.size > most ? event.target.dataset.tooLarge : "");
+  });
+  const typed = () => [...document.querySelectorAll("form[method=post] :is(input:not([type=hidden]), textarea)")]
+    .some((field) => field.value !== field.defaultValue);
+  document.addEventListener("htmx:before:response", (event) => {
+    const { hx, response } = event.detail.ctx;
+    // An answer that is no fragment leaves the page as it is; without a session the page goes to the login, but not
+    // from under what somebody types: the form keeps that when it is sent.
+    if (hx.redirect ? !typed() : response.status < 400 || hx.retarget) return;
+    event.preventDefault();
+    if (!hx.redirect || !refused || refused.firstElementChild) return;
+    const banner = document.createElement("div");
+    banner.className = "banner watch";
+    banner.setAttribute("role", "status");
+    banner.textContent = "Your session has ended, and this page no longer stays current. What you typed is kept: send it, log in, and you find it again.";
+    refused.append(banner);
   });
 
   // --- small things ---
@@ -120,8 +203,19 @@
     const dismiss = event.target.closest("[data-dismiss]");
     if (dismiss) dismiss.closest(".toast,.banner").remove();
   });
+  // What is ticked is counted where it is acted upon.
+  const count = () => {
+    for (const told of document.querySelectorAll("[data-ticked]")) {
+      told.dataset.before ??= told.textContent;
+      const n = told.closest("form").querySelectorAll("[name=id]:checked").length;
+      const words = told.dataset.ticked.replace("{}", n).replace("{campaign}", n === 1 ? "campaign" : "campaigns");
+      told.textContent = n ? words : told.dataset.before;
+    }
+  };
   document.addEventListener("change", (event) => {
     const all = event.target.closest("[data-all]");
     if (all) all.closest("form").querySelectorAll("[name=id]").forEach((box) => { box.checked = all.checked; });
+    count();
   });
+  count();
 })();

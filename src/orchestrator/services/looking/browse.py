@@ -12,8 +12,8 @@ from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.message import OutreachMessage
 from orchestrator.domain.search import Search
 from orchestrator.repository import Transaction, browse, campaigns, events, messages
-from orchestrator.repository.browse import Batch, Listed
-from orchestrator.repository.events import OutreachEvent
+from orchestrator.repository.browse import Listed
+from orchestrator.repository.events import Latest, OutreachEvent
 
 Read = Callable[[], AbstractContextManager[Transaction]]
 Key = tuple[str, str]
@@ -95,13 +95,7 @@ def dossier(read: Read, key: Key) -> Dossier:
         return Dossier(campaign=campaign, events=events.of_campaign(tx, *key), attempts=list(attempts))
 
 
-def batches(read: Read, tenant_id: str, limit: int, before: str | None = None) -> list[Batch]:
-    """Return up to `limit` imports of a tenant and how their campaigns stand, in reverse order of their labels."""
+def latest(read: Read, tenant_id: str, limit: int) -> list[Latest]:
+    """Return the last `limit` things that happened to a tenant's campaigns, newest first."""
     with read() as tx:
-        return browse.batches(tx, tenant_id, limit, before)
-
-
-def batch(read: Read, tenant_id: str, label: str) -> Batch | None:
-    """Return how the campaigns of one import stand; None when none carries its label."""
-    with read() as tx:
-        return browse.batch(tx, tenant_id, label)
+        return events.latest(tx, tenant_id, limit)
