@@ -82,7 +82,7 @@ class Desk:
             }
 
     def marks(self, tenant_id: Any) -> dict[str, object]:
-        """Return marks that change when something of a tenant has happened: ``campaigns``, ``replies``, ``dispatcher``.
+        """Return marks that change with what happens: ``campaigns``, ``replies``, ``dispatcher``, ``webhooks``.
 
         They mean nothing by themselves; asking costs the same at any size. Raises `ValidationError`.
         """

@@ -105,6 +105,12 @@ def test_keys_move_search_help_and_close(crawler: Crawler, stage: Stage):
     expect(page.locator("h2", has_text="What happened")).to_be_visible()
 
 
+_HIDDEN = """hidden => {
+  Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
 def test_six_open_tabs_do_not_block_a_seventh_and_all_stay_current(browser: Browser, stage: Stage):
     context = browser.new_context()
     streams: list[str] = []
@@ -122,6 +128,16 @@ def test_six_open_tabs_do_not_block_a_seventh_and_all_stay_current(browser: Brow
     stage.orchestrator.hold_campaign(_waiting(stage), stage.tenant, "seen by all tabs")
     for tab in (tabs[0], tabs[-1], seventh):
         expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before + 1, timeout=15_000)
+    for tab in tabs:
+        tab.evaluate(_HIDDEN, True)
+    expect(tabs[0].locator("[data-word]")).to_have_text("Paused")
+    held = stage.orchestrator.desk.campaigns(stage.tenant, "is:held").campaigns[0].id
+    stage.orchestrator.release_campaign(held, stage.tenant)
+    expect(seventh.locator("#list .chip", has_text="Held")).to_have_count(before, timeout=15_000)
+    for tab in (tabs[0], tabs[-1]):  # what happened meanwhile is caught up with
+        expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before + 1)
+        tab.evaluate(_HIDDEN, False)
+        expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before, timeout=5_000)
     context.close()
 
 

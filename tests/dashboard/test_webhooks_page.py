@@ -66,8 +66,11 @@ def test_a_batch_is_written_down_with_what_became_of_it(repository: OutreachRepo
     with _keyed(repository) as browser:
         campaign = _sent(browser)
         body = _body(_event(campaign), _event(campaign), {"event": "open", "sg_event_id": "nobody's"})
+        heard = browser.orchestrator.desk.marks(TENANT)["webhooks"]
         assert _post(browser, body, _signed(body)) == 200
         shown = browser.get("webhooks").text
+        assert 'data-on="webhooks"' in shown
+        assert browser.orchestrator.desk.marks(TENANT)["webhooks"] != heard
         assert "signature right" in shown
         assert "1, 1, 1" in shown
         assert "carries none of our ids" in shown

@@ -8,10 +8,23 @@ import sqlalchemy as sa
 
 from orchestrator.repository import reply_lists
 from orchestrator.repository.engine import Transaction
-from orchestrator.repository.tables import IN_DOUBT, accounts, campaigns, counters, events, messages, workers
+from orchestrator.repository.tables import (
+    IN_DOUBT,
+    TROUBLED,
+    accounts,
+    campaigns,
+    counters,
+    events,
+    messages,
+    tenants,
+    webhook_batches,
+    workers,
+)
 
 #: Counting stops here.
 MOST = 1000
+#: Of what is newest, as many are marks: what another process began earlier and committed later is among them.
+_NEWEST = 50
 
 
 def held(tx: Transaction, tenant_id: str) -> int:
@@ -31,16 +44,31 @@ def _count(tx: Transaction, table: sa.Table, *conditions: sa.ColumnElement[bool]
 
 def marks(tx: Transaction, tenant_id: str) -> dict[str, object]:
     """Return what changes when something of a tenant has happened, by what it is about; cheap at any size."""
-    counted = _counters(tenant_id)
-    # PostgreSQL knows no max() of a uuid.
-    newest = sa.select(events.c.id).where(events.c.tenant_id == tenant_id).order_by(events.c.id.desc()).limit(1)
-    paused = sa.select(accounts.c.account, accounts.c.pause_reason).where(accounts.c.paused_at.is_not(None))
+    happened = _newest(events, events.c.tenant_id == tenant_id)
+    account = accounts.c
+    stopped = sa.select(account.account, account.pause_reason, account.paused_at, account.not_before)
+    stopped = stopped.where(sa.or_(account.paused_at.is_not(None), account.not_before > tx.now()))
+    decided = sa.select(*(tenants.c[name] for name in _DECIDED)).where(tenants.c.tenant_id == tenant_id)
     working = sa.select(workers.c.id, workers.c.state, workers.c.sent).order_by(workers.c.id)
     return {
-        "campaigns": (tx.execute(newest).scalar(), _rows(tx, counted)),
+        "campaigns": (_rows(tx, happened), _rows(tx, _counters(tenant_id))),
         "replies": reply_lists.marks(tx, tenant_id),
-        "dispatcher": (in_doubt(tx, tenant_id), held(tx, tenant_id), _rows(tx, paused), _rows(tx, working)),
+        "dispatcher": (
+            in_doubt(tx, tenant_id),
+            held(tx, tenant_id),
+            *(_rows(tx, q) for q in (stopped, decided, working)),
+        ),
+        # What nobody could trust, or failed here, becomes stored when it is taken in again.
+        "webhooks": (_rows(tx, _newest(webhook_batches)), _rows(tx, _newest(webhook_batches, TROUBLED))),
     }
+
+
+#: What is decided about a tenant and stands on the dispatcher's page.
+_DECIDED = ("paused_at", "pause_reason", "missed_policy", "missed_after")
+
+
+def _newest(table: sa.Table, *which: sa.ColumnElement[bool] | sa.TextClause) -> sa.Select[Any]:
+    return sa.select(table.c.id).where(*which).order_by(table.c.id.desc()).limit(_NEWEST)
 
 
 def _counters(tenant_id: str) -> sa.Select[Any, Any]:

@@ -17,6 +17,8 @@ from orchestrator.repository.tables import replies as table
 
 #: Counting stops here.
 MOST = 1000
+#: Of what is newest, as many are marks of what has happened.
+_NEWEST = 20
 _LEAN = [table.c[name] for name in column_names(table) if name not in ("body", "headers")]
 _MACHINES = (ReplyKind.AUTOMATIC, ReplyKind.BOUNCE, ReplyKind.RECEIPT)
 #: Mail of nobody that a person may know what to do with; a machine's is not among it.
@@ -108,13 +110,16 @@ def waiting(tx: Transaction, tenant_id: str) -> int:
 
 def marks(tx: Transaction, tenant_id: str) -> tuple[Any, ...]:
     """Return what changes when a reply of the tenant comes in, gets a label, or has been read."""
-    # PostgreSQL knows no max() of a uuid.
-    newest, labelled = sa.select(table.c.id).order_by(table.c.id.desc()), sa.select(sa.func.max(table.c.labelled_at))
-    mine = newest.where(table.c.tenant_id == tenant_id).limit(1)
-    touched = labelled.where(table.c.tenant_id == tenant_id, table.c.labelled_at.is_not(None))
-    nobodys = newest.where(table.c.tenant_id.is_(None)).limit(1)
-    query = sa.select(*(one.scalar_subquery() for one in (mine, touched, nobodys)))
-    return (*tx.execute(query).one(), waiting(tx, tenant_id))
+    newest = sa.select(table.c.id).order_by(table.c.id.desc()).limit(_NEWEST)
+    touched = sa.select(sa.func.max(table.c.labelled_at)).where(
+        table.c.tenant_id == tenant_id, table.c.labelled_at.is_not(None)
+    )
+    # What another process began earlier and committed later is among the newest, and what is assigned leaves them.
+    found = (
+        tx.execute(newest.where(whose)).scalars()
+        for whose in (table.c.tenant_id == tenant_id, table.c.tenant_id.is_(None))
+    )
+    return (*map(tuple, found), tx.execute(touched).scalar(), waiting(tx, tenant_id))
 
 
 def agreement(tx: Transaction, tenant_id: str) -> list[Agreed]:

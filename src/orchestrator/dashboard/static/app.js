@@ -23,8 +23,20 @@
     hear(news);
     channel?.postMessage(news);
   };
-  const hear = (news) => (news.state ? say(news.state) : nudge(news.name));
+  // What happens while nobody tells of it is caught up with as soon as somebody does.
+  let missed = false;
+  const catchUp = () => {
+    if (missed) document.querySelectorAll("[data-on]").forEach(refresh);
+    missed = false;
+  };
+  const hear = (news) => {
+    if (!news.state) return nudge(news.name);
+    say(news.state);
+    if (news.state === "lost") missed = true;
+    else catchUp();
+  };
   const connect = () => {
+    missed ||= performance.now() > 2000;
     stream = new EventSource(live.dataset.live);
     stream.onopen = () => tell({ state: "on" });
     stream.onerror = () => {
@@ -41,8 +53,10 @@
     navigator.locks
       .request(live.dataset.live, { signal: turn.signal }, () => new Promise((free) => { release = free; connect(); }))
       .catch(() => {});
+    setTimeout(() => turn && !release && catchUp(), 300); // another tab listens for this one
   };
   const close = (state) => {
+    missed = true;
     if (stream) stream.close();
     turn?.abort();
     release?.();
@@ -55,12 +69,11 @@
     element.contains(document.activeElement) && document.activeElement.matches("input,textarea,select")
     || element.querySelector(":popover-open, dialog[open], [data-keep][open]") || element.matches(":hover") && element.dataset.calm !== undefined;
   const waiting = new Set();
-  const nudge = (name) => {
-    for (const element of document.querySelectorAll(`[data-on~="${name}"]`)) {
-      if (busy(element)) waiting.add(element);
-      else window.htmx && htmx.trigger(element, "nudged");
-    }
+  const refresh = (element) => {
+    if (busy(element)) waiting.add(element);
+    else window.htmx && htmx.trigger(element, "nudged");
   };
+  const nudge = (name) => document.querySelectorAll(`[data-on~="${name}"]`).forEach(refresh);
   const later = () => {
     for (const element of [...waiting]) {
       if (!document.contains(element)) waiting.delete(element);
@@ -78,7 +91,7 @@
       const off = wanted();
       sessionStorage.setItem("live", off ? "off" : "on");
       if (off) close("off");
-      else { open(); document.querySelectorAll("[data-on]").forEach((element) => htmx.trigger(element, "nudged")); }
+      else open();
     });
     if (wanted()) open(); else say("off");
   }
