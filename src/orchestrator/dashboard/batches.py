@@ -24,23 +24,20 @@ def routes(house: House) -> APIRouter:
     """Return the list of imports, one import, and what may be done to it."""
     router = APIRouter(include_in_schema=False)
     seen, sent = Depends(house.view), Depends(house.posted)
-    desk = house.orchestrator.desk
+    imports = house.orchestrator.desk.imports
 
     @router.get("/t/{tenant}/batches")
     def page(before: str | None = None, view: View = seen) -> Response:
-        found = desk.batches(view.tenant.tenant_id, limit=PAGE + 1, before=before)
-        older = found[PAGE - 1].label if len(found) > PAGE else None
-        return house.frame.page(view, "batches.html", batches=found[:PAGE], older=older, address=_address)
+        found = imports.page(view.tenant.tenant_id, limit=PAGE, before=before)
+        return house.frame.page(view, "batches.html", found=found, address=_address)
 
     @router.get("/t/{tenant}/batch")
     def one(label: str = "", done: str = "", view: View = seen) -> Response:
-        tenant = view.tenant.tenant_id
-        batch = desk.batch(tenant, label)
-        if batch is None:
+        found = imports.one(view.tenant.tenant_id, label, fresh=bool(done))
+        if found is None:
             raise errors.ValidationError("label", f"no import is labelled {label!r}", fix="The list shows all labels.")
-        funnel = house.orchestrator.get_funnel(tenant, batch.label)
-        told = _told(done)
-        return house.frame.page(view, "batch.html", batch=batch, funnel=funnel, health=judge(funnel), told=told)
+        context = {"found": found, "batch": found.batch, "funnel": found.funnel, "health": judge(found.funnel)}
+        return house.frame.page(view, "batch.html", **context, told=_told(done))
 
     @router.post("/t/{tenant}/batch")
     def act(view: View = seen, form: Form = sent) -> Response:

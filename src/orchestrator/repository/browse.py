@@ -135,19 +135,13 @@ def count(tx: Transaction, tenant_id: str, search: Search, edge: str | None = No
     return tx.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
 
 
-def batches(tx: Transaction, tenant_id: str, limit: int, before: str | None = None) -> list[Batch]:
-    """Return up to `limit` labels of imports, in reverse alphabetical order behind `before`, each with its counts."""
-    return _standing(tx, tenant_id, _labels(tx, tenant_id, limit, before))
-
-
-def batch(tx: Transaction, tenant_id: str, label: str) -> Batch | None:
-    """Return one import, or None when no campaign carries its label."""
-    return next(iter(_standing(tx, tenant_id, [label])), None)
-
-
-def _standing(tx: Transaction, tenant_id: str, labels: Sequence[str]) -> list[Batch]:
+def batches(tx: Transaction, tenant_id: str, labels: Sequence[str]) -> list[Batch]:
+    """Return the imports with these labels, each with its counts; those that no campaign carries are left out."""
     if not labels:
         return []
+    # A list tells PostgreSQL nothing: for a single label it would read the whole table. SQLite does well with a list.
+    alone = len(labels) == 1 and tx.dialect.is_postgresql
+    same = table.c.batch == labels[0] if alone else tx.dialect.among(table.c.batch, labels)
     query = (
         sa.select(
             table.c.batch,
@@ -156,13 +150,14 @@ def _standing(tx: Transaction, tenant_id: str, labels: Sequence[str]) -> list[Ba
             sa.func.min(table.c.created_at),
             sa.func.count(table.c.hold_reason),
         )
-        .where(table.c.tenant_id == tenant_id, tx.dialect.among(table.c.batch, labels))
+        .where(table.c.tenant_id == tenant_id, same)
         .group_by(table.c.batch, table.c.status)
     )
     return list(_batches(labels, tx.execute(query).all()))
 
 
-def _labels(tx: Transaction, tenant_id: str, limit: int, before: str | None) -> list[str]:
+def labels(tx: Transaction, tenant_id: str, limit: int, before: str | None = None) -> list[str]:
+    """Return up to `limit` labels of imports, in reverse alphabetical order behind `before`."""
     # A loose index scan: neither database skips from one label of the index to the next by itself.
     inner = table.alias("labelled")
 

@@ -72,19 +72,14 @@ def queued(tx: Transaction, tenant_id: str, gap: timedelta) -> Queued:
     c, now = campaigns.c, tx.now()
     due = (c.tenant_id == tenant_id, c.next_send_at.is_not(None), c.next_send_at <= now)
     later = (c.tenant_id == tenant_id, c.next_send_at.is_not(None), c.next_send_at > now)
-    doubtful = sa.select(sa.func.min(messages.c.check_at)).where(messages.c.tenant_id == tenant_id, IN_DOUBT)
+    doubtful = sa.select(sa.func.min(messages.c.check_at))
+    doubtful = doubtful.where(messages.c.tenant_id == tenant_id, messages.c.id.in_(_doubted(tenant_id)))
     return Queued(
         due=_count(tx, campaigns, *due),
         oldest_at=_first(tx, *due),
         later=_count(tx, campaigns, *later),
         next_at=_first(tx, *later),
-        in_flight=_count(
-            tx,
-            messages,
-            messages.c.lease_until.is_not(None),
-            messages.c.tenant_id == tenant_id,
-            messages.c.state == MessageState.HANDED,
-        ),
+        in_flight=_in_flight(tx, tenant_id),
         again=_again(tx, tenant_id),
         resting=_resting(tx, tenant_id, gap),
         in_doubt=_count(tx, messages, messages.c.tenant_id == tenant_id, IN_DOUBT),
@@ -112,7 +107,7 @@ def doubtful(tx: Transaction, tenant_id: str, limit: int) -> list[Doubtful]:
             m.error.label("cause"), c.last_error.label("standing"),
         )
         .join_from(messages, campaigns, sa.and_(c.tenant_id == m.tenant_id, c.id == m.campaign_id))
-        .where(m.tenant_id == tenant_id, sa.text("outreach_messages.state = 'in_doubt'"))
+        .where(m.tenant_id == tenant_id, m.id.in_(_doubted(tenant_id)))
         .order_by(m.check_at.is_not(None), m.doubted_at, m.id)
     )  # fmt: skip
     return [Doubtful(**row._mapping) for row in tx.execute(query.limit(limit))]
@@ -166,6 +161,19 @@ def _line1() -> sa.ColumnElement[str]:
 def _count(tx: Transaction, table: sa.Table, *conditions: sa.ColumnElement[bool] | sa.TextClause) -> int:
     some = sa.select(sa.literal(1)).select_from(table).where(*conditions).limit(MOST).subquery()
     return tx.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+
+
+def _doubted(tenant_id: str) -> sa.Select[str]:
+    # The index of what is in doubt knows ids alone. Asked for more at once, SQLite walks through all mails instead.
+    return sa.select(messages.c.id).where(messages.c.tenant_id == tenant_id, IN_DOUBT).limit(MOST).correlate(None)
+
+
+def _in_flight(tx: Transaction, tenant_id: str) -> int:
+    # Few are leased, whoever's they are. Asked for a tenant's at once, SQLite walks through all mails of the tenant.
+    leased = sa.select(messages.c.tenant_id, messages.c.state).where(messages.c.lease_until.is_not(None))
+    some = leased.limit(MOST).subquery()
+    query = sa.select(sa.func.count()).select_from(some)
+    return tx.execute(query.where(some.c.tenant_id == tenant_id, some.c.state == MessageState.HANDED)).scalar_one()
 
 
 def _first(tx: Transaction, *conditions: sa.ColumnElement[bool]) -> datetime | None:

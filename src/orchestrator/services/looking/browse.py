@@ -61,6 +61,8 @@ def page(
     with read() as tx:
         edge = browse.edge(tx, tenant_id, before=before, after=after) if wanted.scans else None
         found = browse.page(tx, tenant_id, wanted, limit + 1, before=before, after=after, edge=edge)
+    if after is not None and not found and edge is None:  # what was newer is so no more: the list begins here
+        return page(read, tenant_id, typed, limit)
     more = len(found) > limit
     if after is not None:
         shown = found[1:] if more else found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import datetime, timedelta
 from orchestrator.domain import consent
 from orchestrator.repository import Transaction, dispatching
 from orchestrator.repository.dispatching import Doubtful, Failure, Queued
+from orchestrator.services.looking.keeping import Keeper
 from orchestrator.services.recording import holds
 
 Read = Callable[[], AbstractContextManager[Transaction]]
@@ -19,10 +19,6 @@ Read = Callable[[], AbstractContextManager[Transaction]]
 SHOWN = 20
 #: Minutes that the chart goes back.
 MINUTES = 15
-#: How many times as long as counting took the chart's numbers are kept.
-_REST = 10
-#: Tenants whose numbers are remembered.
-_REMEMBERED = 200
 #: Reasons of holds that go on with what they found: each of them is one reason.
 _FAMILIES = (holds.OWNER_HELD, holds.MISSED, consent.HELD)
 
@@ -100,24 +96,11 @@ class Watch:
 
     def __init__(self, read: Read, monotonic: Callable[[], float]) -> None:
         self._read = read
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, Recent]] = {}
+        self._keeper: Keeper[Recent] = Keeper(monotonic)
 
     def of(self, tenant_id: str) -> Recent:
-        """Return a tenant's last quarter of an hour."""
-        with self._lock:
-            until, kept = self._kept.get(tenant_id, (0.0, None))
-        began = self._monotonic()
-        if kept is not None and began < until:
-            return kept
-        found = recent(self._read, tenant_id)
-        ended = self._monotonic()
-        with self._lock:
-            self._kept[tenant_id] = ended + _REST * (ended - began), found
-            while len(self._kept) > _REMEMBERED:
-                del self._kept[next(iter(self._kept))]
-        return found
+        """Return a tenant's last quarter of an hour as `keeping` has it."""
+        return self._keeper.get(tenant_id, lambda: recent(self._read, tenant_id))
 
 
 def _by_family(reasons: list[tuple[str, int]]) -> list[tuple[str, int]]:

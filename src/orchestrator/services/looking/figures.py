@@ -1,28 +1,26 @@
 """Figures that many people look at: counted once for all of them, and again when they have grown old.
 
 Statuses come from counters that are exact at every moment. What is counted here walks through a tenant's campaigns,
-so it is kept for ten times as long as counting took: a moment where there is little, seconds where there is much.
+so it is kept for a moment where there is little, and for seconds where there is much.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.repository import Transaction, series, statistics, tenants
-from orchestrator.services.looking.statistics import RATES, Funnel, Rate
+from orchestrator.services.looking.keeping import Keeper
+from orchestrator.services.looking.statistics import Funnel, of_counts
 
 Read = Callable[[], AbstractContextManager[Transaction]]
 
-#: How many times as long as counting took they are kept.
-REST = 10
 LONGEST_DAYS = 366
-#: Tenants whose figures are remembered.
-_REMEMBERED = 200
+#: Days that are counted in one go, whoever asks for fewer: to count seven takes as long.
+TOGETHER = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,44 +55,19 @@ class Bureau:
 
     def __init__(self, read: Read, monotonic: Callable[[], float]) -> None:
         self._read = read
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._desks: dict[tuple[str, int], _Kept] = {}
+        self._keeper: Keeper[Figures] = Keeper(monotonic)
 
     def of(self, tenant_id: str, days: int) -> Figures:
-        """Return the tenant's figures, counted a moment ago at most; while they are counted, others get the last ones.
+        """Return the tenant's figures as `keeping` has it: counted just now, or a minute ago at most.
 
         Args:
             tenant_id: The tenant's canonical UUID.
             days: How many days back its days go, today included.
         """
-        with self._lock:
-            kept = self._desks.setdefault((tenant_id, days), _Kept())
-            while len(self._desks) > _REMEMBERED:
-                del self._desks[next(iter(self._desks))]
-        # Whoever finds old figures counts; whoever comes meanwhile takes the old ones, or waits when there are none.
-        if kept.figures is not None and (self._monotonic() < kept.until or not kept.counting.acquire(blocking=False)):
-            return kept.figures
-        if kept.figures is None:
-            kept.counting.acquire()
-        try:
-            if kept.figures is None or self._monotonic() >= kept.until:
-                began = self._monotonic()
-                kept.figures = count(self._read, tenant_id, days)
-                took = self._monotonic() - began
-                kept.until = self._monotonic() + REST * took
-            return kept.figures
-        finally:
-            kept.counting.release()
-
-
-class _Kept:
-    """One tenant's last figures."""
-
-    def __init__(self) -> None:
-        self.counting = threading.Lock()
-        self.figures: Figures | None = None
-        self.until = 0.0
+        longest = max(days, TOGETHER)
+        found = self._keeper.get((tenant_id, longest), lambda: count(self._read, tenant_id, longest))
+        by_event, by_send = found.by_event_day[-days:], found.by_send_day[-days:]
+        return replace(found, by_event_day=by_event, by_send_day=by_send)
 
 
 def count(read: Read, tenant_id: str, days: int) -> Figures:
@@ -104,12 +77,11 @@ def count(read: Read, tenant_id: str, days: int) -> Figures:
         zone = zone_of(tenants.get(tx, tenant_id).time_zone)
         first = now.astimezone(zone).date() - timedelta(days=days - 1)
         since = datetime.combine(first, time.min, zone).astimezone(UTC)
-        counts = statistics.reached(tx, tenant_id)
         return Figures(
             as_of=now,
             zone=zone.key,
             statuses=statistics.by_status(tx, tenant_id),
-            funnel=Funnel(counts, {name: Rate(counts[a], counts[b]) for name, (a, b) in RATES.items()}),
+            funnel=of_counts(statistics.reached(tx, tenant_id)),
             by_event_day=_by_day(series.by_event(tx, tenant_id, since), zone, first, days),
             by_send_day=_by_day(series.by_sending(tx, tenant_id, since), zone, first, days),
         )

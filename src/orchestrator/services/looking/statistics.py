@@ -68,6 +68,9 @@ def recounted(read: Read, tenant_id: str) -> dict[str, int]:
 def funnel(read: Read, tenant_id: str, batch: str | None = None) -> Funnel:
     """Return how far the tenant's campaigns got, all of them or those of one batch."""
     with read() as tx:
-        counts = statistics.reached(tx, tenant_id, batch)
-    rates = {name: Rate(counts[above], counts[below]) for name, (above, below) in RATES.items()}
-    return Funnel(counts, rates)
+        return of_counts(statistics.reached(tx, tenant_id, batch))
+
+
+def of_counts(counts: dict[str, int]) -> Funnel:
+    """Return the funnel that counts make, with its rates."""
+    return Funnel(counts, {name: Rate(counts[above], counts[below]) for name, (above, below) in RATES.items()})
