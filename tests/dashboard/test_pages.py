@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import json
 import re
+import time
 
 from tests.dashboard.conftest import Desktop
 from tests.samples import OTHER_TENANT, TENANT, item, property_record
@@ -162,3 +165,20 @@ def test_assets_are_named_by_their_content_and_checked(browser: Desktop):
         assert answer.headers["cache-control"].endswith("immutable")
         assert integrity.startswith("sha384-")
     assert browser.client.get("/static/nothing.js").status_code == 404
+
+
+def test_a_history_stands_in_its_order_with_all_that_was_reported(browser: Desktop):
+    id_ = _made(browser)
+    browser.orchestrator.send_campaign(id_, TENANT)
+    ids = {"tenant_id": TENANT, "campaign_id": id_, "timestamp": int(time.time()) + 5}
+    more = {"note": "ä \u202e <b>", "big": 2**53 + 1, "long": "x" * 7000, "none": None, "odd": 1.5e-9}
+    told = [{"event": word, "sg_event_id": word, **ids, **more} for word in ("click", "delivered", "open", "processed")]
+    browser.orchestrator.handle_webhook(told)
+    shown = browser.get(f"campaigns/{id_}").text
+    places = [shown.index(f"<b>{words}") for words in ("SendGrid prepared", "Delivered", "Opened by", "Clicked")]
+    assert places == sorted(places)
+    raw = [json.loads(html.unescape(text)) for text in re.findall(r"<pre>(.*?)</pre>", shown, re.DOTALL)]
+    assert {one["event"]: one for one in raw if "event" in one} == {one["event"]: one for one in told}
+    events = browser.get(f"campaigns/{id_}/events.json").json()
+    assert [one["event_data"] for one in events if one["sg_event_id"] == "click"] == [told[0]]
+    assert len(events) == len(browser.orchestrator.get_events(id_, TENANT))

@@ -14,6 +14,7 @@ from orchestrator.repository.events import OutreachEvent
 #: Silences longer than this are shown as rows of their own, in seconds.
 _GAP = 60
 _LONGEST_TEXT = 2_000
+_LONGEST_RAW = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +83,21 @@ def named(event_type: str, *, machine: bool) -> tuple[str, str, str]:
 def told(events: Iterable[OutreachEvent]) -> Iterator[Entry]:
     """Yield a row for each event, oldest first, with rows for long silences between them."""
     before: datetime | None = None
-    # SendGrid's times are whole seconds: within one, what came first stands first.
-    for event in sorted(events, key=lambda event: (event.occurred_at.replace(microsecond=0), event.received_at)):
+    for event in sorted(events, key=_moment):
         if before is not None and (silence := (event.occurred_at - before).total_seconds()) >= _GAP:
             yield Entry(gap=f"{words.span(silence)} later")
         before = event.occurred_at
         yield _entry(event)
+
+
+def _moment(event: OutreachEvent) -> tuple[datetime, datetime, int]:
+    """Where an event stands: SendGrid's times are whole seconds, and its batches are in no order."""
+    rank = _COURSE.index(event.event_type) if event.event_type in _COURSE else len(_COURSE)
+    return event.occurred_at.replace(microsecond=0), event.received_at, rank
+
+
+#: The course of a mail, which decides where the times do not.
+_COURSE = ("scheduled", "sent", "processed", "deferred", "delivered", "blocked", "bounced", "opened", "clicked")
 
 
 def _entry(event: OutreachEvent) -> Entry:
@@ -101,8 +111,13 @@ def _entry(event: OutreachEvent) -> Entry:
         title=kind.title,
         detail=" ".join(filter(None, (_said(data), kind.detail))),
         quote=_text(data.get("text")) if event.event_type == "responded" else "",
-        raw=json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True)[:_LONGEST_TEXT] if data else "",
+        raw=_raw(data) if data else "",
     )
+
+
+def _raw(data: Mapping[str, Any]) -> str:
+    text = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= _LONGEST_RAW else f"{text[:_LONGEST_RAW]}\n… “Download JSON” has all of it."
 
 
 def _said(data: Mapping[str, Any]) -> str:
