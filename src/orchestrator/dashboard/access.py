@@ -1,7 +1,7 @@
 """Who may see the dashboard: hosts, sessions, and proof that a form is ours.
 
-A session is a signed cookie with an end; nothing is kept about it on the server. It dies with the password it was
-opened by. In the demo everybody on this machine has a session, because there is nothing to protect.
+A session is a signed cookie with an end. It dies with the password it was opened by, and when it is logged out of;
+only that is kept here. In the demo everybody on this machine has a session, because there is nothing to protect.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,6 @@ from fastapi import Request
 
 from orchestrator import errors
 from orchestrator.clock import Clock
-from orchestrator.dashboard.throttle import Throttle
 from orchestrator.tokens import Signer
 
 #: How long a session lasts after its login, whatever is done meanwhile.
@@ -44,7 +44,7 @@ class Stale(Refused):
     """A form of an earlier session, or one that nobody was shown; where it came from is another matter."""
 
     def __init__(self) -> None:
-        super().__init__(403, "This form is of an earlier session. Nothing was done: look at it, and send it again.")
+        super().__init__(403, "This form is of an earlier session. Look at it, and send it again.")
 
 
 class LoginNeeded(Exception):
@@ -97,13 +97,16 @@ class Access:
     ) -> None:
         self._signer = signer
         self._clock = clock
+        self.monotonic = monotonic
         self.password_hash = password_hash
         self.open = open_
         self._hosts = hosts
         self.secure = secure
-        self.throttle = Throttle(monotonic)
         #: Browsers keep ``__Host-`` cookies to one host, and to https (RFC 6265bis §4.1.3.2).
         self.cookie = "__Host-outreach" if secure else "outreach_session"
+        self._lock = threading.Lock()
+        #: Sessions that were logged out of before their time: id, when they would have ended.
+        self._ended: dict[str, datetime] = {}
 
     @property
     def locked(self) -> bool:
@@ -128,7 +131,24 @@ class Access:
             return None
         now = self._clock.now()
         current = hmac.compare_digest(key, self._key()) and began <= now + timedelta(minutes=5) and now < began + LASTS
-        return Session(id_, _masked(self._proof(id_))) if current else None
+        return Session(id_, _masked(self._proof(id_))) if current and id_ not in self._ended else None
+
+    def end_session(self, session: Session) -> None:
+        """Let nobody in by a session any more, not even by a copy of its cookie; other processes do not hear of it."""
+        now = self._clock.now()
+        with self._lock:
+            self._ended = {id_: end for id_, end in self._ended.items() if end > now} | {session.id: now + LASTS}
+
+    def signed(self, purpose: str, value: str) -> str:
+        """Return `value` as something that only this installation can have written, before the password changes."""
+        return self._signer().sign(purpose, (value, self._key()))
+
+    def unsigned(self, purpose: str, given: str) -> str:
+        """Return what `signed` was given. Raises `TokenError` for anything else, and after the password has changed."""
+        value, key = self._signer().verify(purpose, given)
+        if not hmac.compare_digest(key, self._key()):
+            raise errors.TokenError("It was made under another password.")
+        return value
 
     def open_session(self) -> tuple[Session, str]:
         """Return a new session, and the value of its cookie."""
@@ -136,13 +156,17 @@ class Access:
         since = str(int(self._clock.now().timestamp()))
         return Session(id_, _masked(self._proof(id_))), self._signer().sign("session", (id_, since, self._key()))
 
-    def check_form(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
-        """Raise `Refused` unless the form came from one of our pages, `Stale` unless it was shown to this session."""
+    def check_origin(self, request: Request) -> None:
+        """Raise `Refused` for a form that the browser says was sent by a page of another origin."""
         site = request.headers.get("sec-fetch-site", "same-origin")
         ours = "origin" not in request.headers or _says_so(request)
-        given = form.get("csrf") or request.headers.get("x-csrf", "")
         if site not in ("same-origin", "none") or not ours:
-            raise Refused(403, "This form came from elsewhere. Nothing was done.")
+            raise Refused(403, "This form did not come from a page of ours.")
+
+    def check_form(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
+        """Raise `Refused` unless the form came from one of our pages, `Stale` unless it was shown to this session."""
+        self.check_origin(request)
+        given = form.get("csrf") or request.headers.get("x-csrf", "")
         if not hmac.compare_digest(_unmasked(given), self._proof(session.id)):
             raise Stale
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator import errors
-from orchestrator.dashboard import passwords
-from orchestrator.dashboard.access import LASTS, LoginNeeded, Refused, local_path
-from orchestrator.dashboard.viewing import FORM_LIMIT, Form, House
+from orchestrator.dashboard import again
+from orchestrator.dashboard.access import LASTS, LoginNeeded, Refused, Stale, is_from_here, local_path
+from orchestrator.dashboard.door import Door
+from orchestrator.dashboard.filling import SUMMARY, Sent
+from orchestrator.dashboard.once import Repeated, Settling
+from orchestrator.dashboard.viewing import Form, House, page_of, read_body
 
 #: The nearest class in an error's ancestry decides; what is not here went wrong on our side.
 _STATUS: dict[type[errors.OrchestratorError], HTTPStatus] = {
@@ -35,15 +41,24 @@ _TITLES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a login: where to go after it, and whether a form was sent too late, with what was typed."""
+
+    after: str
+    ended: bool = False
+    kept: str = ""
+
+
 def routes(house: House) -> APIRouter:
     """Return the start page, the login and the logout."""
-    router = APIRouter(include_in_schema=False)
+    router, door = APIRouter(include_in_schema=False), Door(house.access)
 
     @router.get("/")
     def start(request: Request) -> Response:
         if house.access.open and house.access.session(request) is None:
             house.access.check_host(request)
-            return _enter(house, _first(house))
+            return _entered(house, RedirectResponse(_first(house), HTTPStatus.SEE_OTHER))
         house.session(request)
         return RedirectResponse(_first(house), HTTPStatus.SEE_OTHER)
 
@@ -51,18 +66,26 @@ def routes(house: House) -> APIRouter:
     def ask(request: Request, next: str = "/", ended: int = 0) -> Response:
         house.access.check_host(request)
         if house.access.open:
-            return _enter(house, local_path(next))
-        return _login(house, local_path(next), ended=bool(ended))
+            return _entered(house, RedirectResponse(local_path(next), HTTPStatus.SEE_OTHER))
+        return _login(house, Asked(local_path(next), ended=bool(ended)))
 
     @router.post("/login")
     async def enter(request: Request) -> Response:
         house.access.check_host(request)
-        form = Form.read(await _small(request))
-        return await run_in_threadpool(_check, house, request, form)
+        form = Form.read(await read_body(request))
+        typed = again.brought(form["kept"]) if is_from_here(request) else None
+        asked = Asked(local_path(form["next"] or "/"), ended=typed is not None, kept=form["kept"] if typed else "")
+        refusal = await run_in_threadpool(_refusal, house, door, request, form["password"], asked)
+        if refusal is not None:
+            return refusal
+        answer = await _back(house, request, asked.after, typed)
+        door.remember(answer)
+        return answer
 
     @router.post("/logout")
     async def leave(request: Request) -> Response:
         await house.posted(request)
+        house.access.end_session(house.session(request))
         answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         answer.delete_cookie(house.access.cookie, secure=house.access.secure, httponly=True, samesite="lax")
         return answer
@@ -71,48 +94,122 @@ def routes(house: House) -> APIRouter:
 
 
 def install(app: FastAPI, house: House) -> None:
-    """Show people pages where programs would get problem documents."""
+    """Show people pages where programs would get problem documents, and the page again whose form was not done."""
 
-    async def login(_request: Request, needed: LoginNeeded) -> Response:
-        return RedirectResponse(needed.login, HTTPStatus.SEE_OTHER)
+    async def login(request: Request, needed: LoginNeeded) -> Response:
+        return await _to_login(house, request, needed)
+
+    async def repeated(_request: Request, before: Repeated) -> Response:
+        return RedirectResponse(before.location, HTTPStatus.SEE_OTHER)
 
     async def refused(request: Request, refusal: Refused) -> Response:
-        return _problem(house, request, HTTPStatus(refusal.status), str(refusal), None)
+        said = again.Problem(words=str(refusal))
+        answer = await _again(house, request, said, refusal.status) if isinstance(refusal, Stale) else None
+        return answer or _problem(house, request, HTTPStatus(refusal.status), said)
 
     async def ours(request: Request, error: errors.OrchestratorError) -> Response:
         kind = next((kind for kind in type(error).__mro__ if kind in _STATUS), None)
         status = _STATUS[kind] if kind else HTTPStatus.INTERNAL_SERVER_ERROR  # type: ignore[index]
-        return _problem(house, request, status, str(error), error.fix)
+        said = again.Problem.of(error)
+        return await _again(house, request, said, status) or _problem(house, request, status, said)
 
     async def http(request: Request, error: HTTPException) -> Response:
-        return _problem(house, request, HTTPStatus(error.status_code), "Nothing is kept at this address.", None)
-
-    for kind, handler in ((LoginNeeded, login), (Refused, refused), (errors.OrchestratorError, ours)):
-        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
-    app.add_exception_handler(HTTPException, http)  # type: ignore[arg-type]
-
-
-def _check(house: House, request: Request, form: Form) -> Response:
-    access, after = house.access, local_path(form["next"] or "/")
-    if access.locked or access.password_hash is None:
-        return _login(house, after, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    client = request.client.host if request.client else "unknown"
-    wait = access.throttle.wait(client)
-    if wait > 0:
-        words = f"Too many attempts. Try again in {int(wait) + 1} seconds."
-        answer = _login(house, after, words, status=HTTPStatus.TOO_MANY_REQUESTS)
-        answer.headers["Retry-After"] = str(int(wait) + 1)
+        status = HTTPStatus(error.status_code)
+        there = "Nothing is kept at this address." if status is HTTPStatus.NOT_FOUND else f"{error.detail}."
+        answer = _problem(house, request, status, again.Problem(words=there))
+        answer.headers.update(error.headers or {})
         return answer
-    if not passwords.matches(form["password"], access.password_hash):
-        access.throttle.failed(client)
-        return _login(house, after, "That is not the password.", status=HTTPStatus.FORBIDDEN)
-    access.throttle.succeeded(client)
-    return _enter(house, after)
+
+    async def address(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        words = f"The address has something in it that is not read here: {first['loc'][-1]}. {first['msg']}."
+        return _problem(house, request, HTTPStatus.BAD_REQUEST, again.Problem(words=words))
+
+    for kind, handler in (
+        (LoginNeeded, login), (Repeated, repeated), (Refused, refused), (errors.OrchestratorError, ours),
+        (HTTPException, http), (RequestValidationError, address),
+    ):  # fmt: skip
+        app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
+    app.add_middleware(Settling)
 
 
-def _enter(house: House, after: str) -> Response:
+def unforeseen(house: House) -> Callable[[str], Response]:
+    """Return what shows people that something failed which nobody foresaw, by the id that the log has."""
+
+    def shown(request_id: str) -> Response:
+        return house.frame.plain(
+            "problem.html",
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            title="Something went wrong here",
+            detail="The service failed in a way nobody foresaw. Look before you do it again: it may have been done.",
+            fix="The service’s log has a line with this request’s number, and all that is known.",
+            back="/",
+            back_words="Go to the start",
+            request_id=request_id,
+        )
+
+    return shown
+
+
+async def _again(house: House, request: Request, problem: again.Problem, status: int) -> Response | None:
+    """Show the page again that a form stood on; None: no form of ours was read, or the page is no more."""
+    sent = again.sent_with(request)
+    if sent is None or not is_from_here(request):
+        return None
+    answer = await again.shown(house.frame, request, sent, problem, status)
+    if answer is not None and "hx-request" in request.headers:
+        # A fragment takes the summary alone: what is being typed stays as it is.
+        said = {"HX-Retarget": f"#{SUMMARY}", "HX-Reselect": f"#{SUMMARY}", "HX-Reswap": "outerHTML"}
+        answer.headers.update(said)
+    return answer
+
+
+async def _to_login(house: House, request: Request, needed: LoginNeeded) -> Response:
+    """Lead to the login: whole pages go there, fragments take the page along, and forms take what was typed along."""
+    if "hx-request" in request.headers:
+        page = page_of(request)
+        login = LoginNeeded(page, lost=needed.lost).login
+        return Response(status_code=HTTPStatus.FORBIDDEN, headers={"HX-Redirect": login, "HX-Reswap": "none"})
+    if not (needed.lost and is_from_here(request) and _is_form(request)):
+        return RedirectResponse(needed.login, HTTPStatus.SEE_OTHER)
+    typed = Sent(request.url.path, needed.after, Form.read(await read_body(request)).every)
+    if house.access.open:
+        return await _back(house, request, needed.after, typed)
+    asked = Asked(needed.after, ended=True, kept=again.carried(typed) or "")
+    return _login(house, asked, status=HTTPStatus.FORBIDDEN)
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
+def _refusal(house: House, door: Door, request: Request, password: str, asked: Asked) -> Response | None:
+    """Return the login again when the password is not let in, else None."""
+    turned = door.turned_away(request, password)
+    if turned is None:
+        return None
+    answer = _login(house, asked, turned.words, status=turned.status)
+    if turned.wait is not None:
+        answer.headers["Retry-After"] = str(turned.wait)
+    return answer
+
+
+async def _back(house: House, request: Request, after: str, typed: Sent | None) -> Response:
+    """Open a session and lead to a page: with what was typed there, when a form was sent after the last one's end."""
+    answer = _entered(house, RedirectResponse(after, HTTPStatus.SEE_OTHER))
+    if typed is None:
+        return answer
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    page = await again.shown(house.frame, request, typed, again.BACK, HTTPStatus.OK, cookie=cookie)
+    if page is None:
+        return answer
+    page.headers["set-cookie"] = answer.headers["set-cookie"]
+    return page
+
+
+def _entered(house: House, answer: Response) -> Response:
+    """Give whoever gets `answer` a session."""
     _, cookie = house.access.open_session()
-    answer = RedirectResponse(after, HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         house.access.cookie,
         cookie,
@@ -124,11 +221,8 @@ def _enter(house: House, after: str) -> Response:
     return answer
 
 
-def _login(
-    house: House, after: str, problem: str | None = None, *, ended: bool = False, status: int = HTTPStatus.OK
-) -> Response:
-    known = {"after": after, "problem": problem, "ended": ended, "locked": house.access.locked}
-    return house.frame.plain("login.html", status, **known)
+def _login(house: House, asked: Asked, problem: str | None = None, *, status: int = HTTPStatus.OK) -> Response:
+    return house.frame.plain("login.html", status, asked=asked, problem=problem, locked=house.access.locked)
 
 
 def _first(house: House) -> str:
@@ -136,23 +230,15 @@ def _first(house: House) -> str:
     return f"/t/{tenants[0].tenant_id if tenants else house.start}"
 
 
-def _problem(house: House, request: Request, status: HTTPStatus, detail: str, fix: str | None) -> Response:
+def _problem(house: House, request: Request, status: HTTPStatus, problem: again.Problem) -> Response:
+    page = page_of(request) if request.method == "POST" and is_from_here(request) else "/"
     return house.frame.plain(
         "problem.html",
         status,
         title=_TITLES.get(status, "Something went wrong"),
-        detail=detail,
-        fix=fix,
-        back="/",
-        back_words="Go to the start",
+        detail=problem.words,
+        fix=problem.fix,
+        back=page,
+        back_words="Go to the start" if page == "/" else "Back to the page",
         request_id=getattr(request.state, "request_id", "unknown"),
     )
-
-
-async def _small(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > FORM_LIMIT:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is more than a password.")
-    return bytes(body)

@@ -13,12 +13,14 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from orchestrator.dashboard.access import Refused
-from orchestrator.dashboard.viewing import House
+from orchestrator.dashboard.viewing import Form, House
 from orchestrator.domain.text import one_line, shortened
 
 #: Bytes of a file; larger ones are for the command line, which tells how far it has come.
 LIMIT = 8 * 1024 * 1024
 _FIELD_LIMIT = 64 * 1024
+#: Bytes of a file that is too large that are waited for before it is refused.
+_PATIENCE = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Uploads:
         if not length.isdecimal():
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "The file came without its length. Nothing was done.")
         if int(length) > LIMIT:
+            await _let_pass(request)
             words = f"Files of up to {LIMIT // 1024**2} MiB are taken here. Nothing was done: use the command line."
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, words)
         try:
@@ -61,11 +64,21 @@ class Uploads:
         except HTTPException:
             raise Refused(HTTPStatus.BAD_REQUEST, "That is no form of ours. Nothing was done.") from None
         try:
-            fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            self._house.access.check_form(request, session, fields)
+            fields = Form.of((name, value) for name, value in form.multi_items() if isinstance(value, str))
+            request.state.form = fields
+            self._house.access.check_form(request, session, fields.first)
             sent = form.get(self._field)
             given = isinstance(sent, UploadFile) and bool(sent.filename)
             name = shortened(one_line(sent.filename or ""), 80) if isinstance(sent, UploadFile) else ""
-            yield Upload(fields, name, sent.file if given and isinstance(sent, UploadFile) else None)
+            yield Upload(fields.first, name, sent.file if given and isinstance(sent, UploadFile) else None)
         finally:
             await form.close()
+
+
+async def _let_pass(request: Request) -> None:
+    """Read what is too large and keep nothing of it: a browser shows no answer before it has sent everything."""
+    passed = 0
+    async for chunk in request.stream():
+        passed += len(chunk)
+        if passed > _PATIENCE:
+            return
