@@ -79,14 +79,19 @@ def _send(database: Database, n: int, workers: int, url: str, concurrency: int) 
 
 def _ingest(database: Database, n: int) -> Measured:
     signer = Signer()
-    with bare.connected(database) as connection:
-        mails = [SentMail(*row) for row in connection.execute(_SENT).fetchall()]
+    mails = sent_mails(database)
     events = workload.events_of(mails, {mail.campaign_id: mail.sendgrid_id for mail in mails}, n)
     posts = webhooks.signed_posts(signer, events)
     del events, mails
     with servers.service(database, signer.public_key) as service:
         asyncio.run(webhooks.get_ready(service.url))
         return measure(n, partial(asyncio.run, webhooks.post_all(service.url, posts)), process=service.process)
+
+
+def sent_mails(database: Database) -> list[SentMail]:
+    """Return every mail that the provider accepted, in the order of their attempts."""
+    with bare.connected(database) as connection:
+        return [SentMail(*row) for row in connection.execute(_SENT).fetchall()]
 
 
 def _read(database: Database, expected: dict[str, int]) -> Measured:
