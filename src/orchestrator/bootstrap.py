@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 
-import structlog
-
 from orchestrator import errors, rendering
 from orchestrator.clock import Clock, SystemClock, elapsed
 from orchestrator.domain.policy import Policy
@@ -27,12 +25,15 @@ from orchestrator.services.incoming.delivery_events import DeliveryEvents
 from orchestrator.services.incoming.intake import Intake
 from orchestrator.services.incoming.webhook_log import WebhookLog
 from orchestrator.services.looking.figures import Bureau
+from orchestrator.services.looking.templating import Templating
 from orchestrator.services.owners.inbox import Inbox
 from orchestrator.services.owners.replies import Replies
 from orchestrator.services.owners.reply_intake import ReplyIntake
 from orchestrator.services.owners.suppression_lists import SuppressionLists, of_account
 from orchestrator.services.owners.unsubscribe import OptOuts
 from orchestrator.services.sending.dispatch import Dispatcher
+from orchestrator.services.sending.specimen import Specimens
+from orchestrator.services.upkeep import logs
 from orchestrator.services.upkeep.relay import Relay
 from orchestrator.services.upkeep.secrets import Secrets
 from orchestrator.services.upkeep.subscribers import Subscribers
@@ -67,7 +68,7 @@ class Services:
     """
 
     def __init__(self, settings: Settings, repository: OutreachRepository, parts: Parts) -> None:
-        _log_to_the_standard_library()
+        logs.to_the_standard_library()
         self.settings = settings
         self.repository = repository
         self.clock = parts.clock or SystemClock()
@@ -147,6 +148,19 @@ class Services:
             rate=self.settings.send_rate,
             reconsider=lambda key: self.reconciler.reconsider(key),
         )
+
+    @cached_property
+    def templating(self) -> Templating:
+        return Templating(self.settings, self.composer, self.read, self.monotonic)
+
+    @property
+    def specimens(self) -> Specimens:
+        """Sends test mails."""
+        parts, way = self._parts, lambda: self.transport
+        return Specimens(
+            self.begin, self.read, way, self.loop, self.composer, self.compliance, self.settings,
+            parts.pause, parts.monotonic,
+        )  # fmt: skip
 
     @property
     def account(self) -> str:
@@ -275,24 +289,3 @@ class Services:
 def _hang_up(loop: SenderLoop, transport: Transport) -> None:
     loop.run(transport.aclose())
     loop.close()
-
-
-def _log_to_the_standard_library() -> None:
-    """Hand log lines to `logging`, unless the program has configured structlog itself.
-
-    structlog's own default is standard output, and that belongs to the program that uses this library.
-    """
-    if structlog.is_configured():
-        return
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer(
-                colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )

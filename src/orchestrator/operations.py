@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from orchestrator import bootstrap, contracts, errors
 from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.domain.specimen import Specimen
 from orchestrator.repository import tenants
 from orchestrator.repository.tenants import Tenant
 from orchestrator.services.campaigns import batch_commands, tenancy
@@ -176,6 +179,48 @@ class Operations:
     def adopt_database(self) -> bool:
         """Let this database, a copy or a restored one, send by itself from now on; False when it did already."""
         return fingerprint.adopt(self._services.begin)
+
+    def send_test(
+        self,
+        tenant_id: Any,
+        to: str,
+        *,
+        campaign_id: Any = None,
+        sample: str | None = None,
+        edit: str | None = None,
+        template_dir: Path | str | None = None,
+        by: str | None = None,
+        request_id: Any = None,
+    ) -> Specimen:
+        """Send a mail to a colleague, to be seen in a real mailbox. No campaign changes, and nothing is counted.
+
+        Args:
+            tenant_id: The tenant's UUID.
+            to: An address that OUTREACH_TEST_RECIPIENTS names; without it, one at the sender's domain.
+            campaign_id: Whose records it is written from; None: a made-up mail.
+            sample: The name of the made-up mail; None: the shipped sample.
+            edit: The id of templates that were tried out by `desk.templates`; None: those in use.
+            template_dir: A folder of templates, instead of those in use.
+            by: Who asks; kept with it.
+            request_id: A UUID under which asking again sends nothing more.
+
+        Returns:
+            The test mail; its ``state`` says what came of it: ``accepted``, ``rejected``, ``not_sent`` or ``unknown``.
+
+        Raises:
+            ValidationError: No test mail may go to that address, or a value is malformed; nothing was sent.
+            CampaignNotFound, TemplateError: There is no such campaign, or the mail cannot be written.
+            MissingApiKey, ConfigurationError, ComplianceError, DatabaseMoved, AccountPaused: Nothing may leave.
+            NotSent: More than ten within a minute, or SendGrid asked for a wait.
+        """
+        tenant, address = contracts.parse_id("tenant_id", tenant_id), contracts.parse_email("to", to)
+        campaign = None if campaign_id is None else contracts.parse_id("campaign_id", campaign_id)
+        id_ = None if request_id is None else contracts.parse_id("request_id", request_id)
+        folder = None if template_dir is None else Path(template_dir)
+        write = partial(
+            self._services.templating.draft, tenant, campaign_id=campaign, sample=sample, edit=edit, folder=folder
+        )
+        return self._services.specimens.send(tenant, address, write, by=by, id_=id_)
 
     # What the loops of a worker do
 

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
         alias="OUTREACH_PROBE_ADDRESS",
         description="Your own address: gets a mail when the last mail sent is in doubt and only a later one can tell",
     )
+    test_recipients: str | None = Field(
+        None,
+        alias="OUTREACH_TEST_RECIPIENTS",
+        description="Who may get test mails: addresses and @domains, comma-separated; default: the sender's domain",
+    )
     dashboard_password_hash: SecretStr | None = Field(
         None,
         alias="OUTREACH_DASHBOARD_PASSWORD_HASH",

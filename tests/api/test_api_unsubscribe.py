@@ -160,3 +160,15 @@ def test_an_opt_out_that_could_not_be_stored_is_never_called_done(service: Servi
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
     assert "You are unsubscribed" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/u/test", "/u/test/", "/u/preview"])
+def test_the_link_of_a_test_mail_says_that_it_is_one_and_opts_nobody_out(service: Service, path: str):
+    answers = [
+        service.request("GET", path),
+        service.request("POST", path, ONE_CLICK, FORM),
+        service.request("POST", path, b"choice=sold", FORM),
+    ]
+    assert {(answer.status, "This was a test" in answer.text) for answer in answers} == {(200, True)}
+    assert service.request("HEAD", path).status == 200
+    assert service.core.unsubscribed == []

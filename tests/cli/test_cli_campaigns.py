@@ -198,3 +198,26 @@ def test_a_tenant_is_paused_alone_and_a_pause_wants_a_reason(cli: Run, database:
     assert cli("pause", "--reason", " ").code == 2
     assert cli("pause").code == 2
     assert cli("resume", "--tenant", "17").code == 2
+
+
+def test_a_test_mail_goes_to_a_colleague_and_leaves_the_campaign_alone(
+    cli: Run, sqlite_database: Path, sendgrid: Sandbox
+):
+    (id_,) = create(1)
+    told = cli("template", "send", "--to", "ann@sample.test", "--campaign", id_, "--json")
+    assert (told.json["state"], told.json["campaign_id"]) == ("accepted", id_)
+    cli("template", "eject", "own")
+    Path("own/memo_delivery_email.txt").write_text("Of my own. {{ unsubscribe_url }}")
+    told = cli("template", "send", "--to", "ann@sample.test", "--sample", "nothing optional", "--template", "own")
+    assert "[Test] Our memo on 9 Lot Road" in told.out
+    assert "on its way to ann@sample.test" in told.words
+    newest, first = sendgrid.messages()
+    assert first.subject == "[Test] Our memo on 1 Maple St"
+    assert (newest.body("text/plain") or "").startswith("Of my own.")
+    assert cli("campaign", "show", id_, "--json").json["status"] == "scheduled"
+    sendgrid.faults.set(error_429=1.0)
+    assert cli("template", "send", "--to", "ann@sample.test").code == 7
+    wrong = [["ann@home.com"], ["owner1@sample.test"], ["ann@sample.test", "--sample", "x", "--campaign", id_]]
+    assert [cli("template", "send", "--to", *arguments).code for arguments in wrong] == [2, 7, 7]
+    cli("resume")
+    assert [cli("template", "send", "--to", *arguments).code for arguments in wrong] == [2, 2, 2]

@@ -12,9 +12,18 @@ import pytest
 
 from orchestrator import OutreachStatus, errors
 from orchestrator.clock import new_id
-from orchestrator.domain.message import HELD_IN_DOUBT, Accepted, MessageState, NotSent, Outcome, OutgoingMail, Unknown
+from orchestrator.domain.message import (
+    HELD_IN_DOUBT,
+    NOBODY,
+    Accepted,
+    MessageState,
+    NotSent,
+    Outcome,
+    OutgoingMail,
+    Unknown,
+)
 from orchestrator.repository import campaigns, events
-from orchestrator.services.doubt.probe import NOBODY, SUBJECT
+from orchestrator.services.doubt.probe import SUBJECT
 from orchestrator.services.sending import ledger, settle
 from orchestrator.services.upkeep.doctor import Level
 from tests.samples import OTHER_TENANT, TENANT, item

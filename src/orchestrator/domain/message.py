@@ -38,6 +38,10 @@ LIVE_STATES = (MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT
 HELD_IN_DOUBT = "in doubt: nothing tells whether the mail went out"
 
 
+#: What a mail names as its campaign that belongs to none, a probe or a test mail (RFC 9562 §5.9).
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutreachMessage:
     """One row of ``outreach_messages``: the ledger entry of one attempt, and the delivery facts of that mail."""

@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     template = typer.Typer(cls=options.Group, help="Your own mail templates.")
     template.command()(eject)
     template.command()(check)
+    template.command("send")(send_test)
     app.add_typer(template, name="template")
     db = typer.Typer(cls=options.Group, help="The database.")
     db.command()(upgrade)
@@ -54,6 +55,27 @@ def check(
     from orchestrator.cli import gate
 
     raise typer.Exit(int(gate.check_templates(folder or directory, full, Output(json=json, quiet=quiet))))
+
+
+def send_test(
+    to: Annotated[str, typer.Option("--to", metavar="ADDRESS", help="A colleague's address.")],
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", metavar="CAMPAIGN", help="Whose records the mail is written from.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", metavar="NAME", help="A made-up mail; default: `sample`.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--template", metavar="DIR", help="Folder of templates; default: the configured one.")
+    ] = None,
+    tenant: options.Tenant = options.DEFAULT_TENANT,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Send a test mail to a colleague. It belongs to no campaign, and nothing is counted from it."""
+    from orchestrator.cli import specimens
+
+    specimens.send_test(to, tenant, campaign, sample, folder, Output(json=json, quiet=quiet))
 
 
 def upgrade(json: options.Json = False, quiet: options.Quiet = False) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import structlog
 
 from orchestrator import errors, rendering
+from orchestrator.domain import specimen
 from orchestrator.domain.campaign import OutreachCampaign
 from orchestrator.domain.greeting import display_name, of_record
-from orchestrator.domain.message import OutgoingMail
+from orchestrator.domain.message import NOBODY, OutgoingMail
 from orchestrator.rendering import Branding, MailContent, RenderedMail
 from orchestrator.services.composing import reply_address
 from orchestrator.tokens import Signer
@@ -126,6 +127,37 @@ class Composer:
         """Return what a preview of `campaign`'s mail is written from."""
         url = f"{self._sender.base_url or 'https://example.com'}/u/preview"
         return self._content(campaign, url, _NOTHING_REPLACED)
+
+    def specimen_content(self, content: MailContent) -> MailContent:
+        """Return `content` as a test mail has it: its opt-out link says that it is one, and opts nobody out."""
+        return replace(content, unsubscribe_url=self._specimen_opt_out().url)
+
+    def compose_specimen(self, mail: RenderedMail, message_id: str, tenant_id: str, to_email: str) -> OutgoingMail:
+        """Put `mail` into the envelope of a test mail: like any other, but of no campaign and no property.
+
+        Raises:
+            ConfigurationError: There is no sender address.
+        """
+        host = self._sender.inbound_host
+        return OutgoingMail(
+            message_id=message_id,
+            campaign_id=NOBODY,
+            tenant_id=tenant_id,
+            property_id=NOBODY,
+            to_email=to_email,
+            to_name=None,
+            from_email=self.require_sender(),
+            from_name=self._sender.from_name,
+            subject=f"{specimen.PREFIX}{mail.subject}",
+            text=mail.text,
+            html=mail.html,
+            reply_to=f"{reply_address.REPLY}{specimen.TOKEN}@{host}" if host else None,
+            headers=self._specimen_opt_out().headers,
+            categories=(specimen.CATEGORY,),
+        )
+
+    def _specimen_opt_out(self) -> _OptOut:
+        return self._opt_out(specimen.TOKEN, specimen.TOKEN if self._sender.inbound_host else None)
 
     def _render(self, campaign: OutreachCampaign, unsubscribe_url: str, replacements: Replacements) -> RenderedMail:
         return self._renderer.render(self._content(campaign, unsubscribe_url, replacements))

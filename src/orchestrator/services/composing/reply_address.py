@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from orchestrator import errors
+from orchestrator.domain import specimen
 from orchestrator.domain.reply import InboundMail
 from orchestrator.tokens import Signer
 
@@ -27,11 +28,15 @@ _MOST_RECIPIENTS = 50
 
 
 class Address(NamedTuple):
-    """What a mail's own addresses say: that it opts out, and which attempt or which (tenant, campaign) it is about."""
+    """What a mail's own addresses say: that it opts out, and which attempt or which (tenant, campaign) it is about.
+
+    ``of_test`` is true where they say that it is about a test mail, and nothing else.
+    """
 
     opts_out: bool
     message_id: str | None = None
     campaign: tuple[str, str] | None = None
+    of_test: bool = False
 
 
 def read(mail: InboundMail, signer: Signer) -> Address | None:
@@ -45,12 +50,15 @@ def read(mail: InboundMail, signer: Signer) -> Address | None:
     if by_subject is not None:
         known = next((one.message_id for one in found), None)
         return by_subject._replace(message_id=known or by_subject.message_id)
-    return next((one for one in found if one.opts_out), found[0] if found else None)
+    real = [one for one in found if not one.of_test]
+    return next((one for one in real if one.opts_out), next(iter(real or found), None))
 
 
 def _recipient(address: str, signer: Signer) -> Address | None:
     local_part = address.rpartition("@")[0].strip(" <\"'").lower()
     for prefix in (REPLY, OPT_OUT):
+        if local_part == f"{prefix}{specimen.TOKEN}":
+            return Address(prefix == OPT_OUT, of_test=True)
         if local_part.startswith(prefix):
             try:
                 ids = signer.verify_local_part(PURPOSE, local_part.removeprefix(prefix))

@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator import errors
 from orchestrator.clock import new_id
-from orchestrator.domain.message import Accepted, OutgoingMail
+from orchestrator.domain.message import NOBODY, Accepted, OutgoingMail
 from orchestrator.repository import Transaction, probes
 from orchestrator.services.gates import fingerprint
 from orchestrator.transports.base import Transport
@@ -20,9 +20,6 @@ from orchestrator.transports.loop import SenderLoop
 log = structlog.get_logger(__name__)
 
 Begin = Callable[[], AbstractContextManager[Transaction]]
-
-#: What a probe names as its campaign, its tenant and its property: it belongs to none (RFC 9562 §5.9).
-NOBODY = "00000000-0000-0000-0000-000000000000"
 
 SUBJECT = "Outreach probe: nothing to do"
 TEXT = """This mail asks SendGrid for a sign of life; it needs no answer.

@@ -12,9 +12,11 @@ import structlog
 
 from orchestrator import errors
 from orchestrator.clock import new_id
-from orchestrator.domain.events import DeliveryEvent, MalformedEvent
-from orchestrator.repository import Transaction, campaigns, events, in_doubt, messages, probes
-from orchestrator.services.doubt.probe import NOBODY
+from orchestrator.domain.events import DeliveryEvent, Fact, MalformedEvent
+from orchestrator.domain.message import NOBODY
+from orchestrator.domain.text import header_line
+from orchestrator.repository import Transaction, campaigns, events, in_doubt, messages, probes, specimens
+from orchestrator.repository.specimens import Told
 from orchestrator.services.recording import facts
 from orchestrator.services.recording.facts import Report
 from orchestrator.services.sending import pausing
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 Begin = Callable[[], AbstractContextManager[Transaction]]
 Incoming = DeliveryEvent | MalformedEvent
+
+#: What is noted of a test mail: its way to the mailbox, and nothing that somebody does to it there.
+_WAY = frozenset({Fact.DEFERRED, Fact.DELIVERED, Fact.DROPPED, Fact.BLOCKED, Fact.EXPIRED, Fact.BOUNCED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +96,32 @@ def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> tuple[Receipt, dict[s
     unknown = [
         (event, reason or "no campaign of this tenant")
         for event, reason, report in zip(batch, resolved, reports, strict=True)
-        if report is None and not _is_probe(event)
+        if report is None and not _is_nobodys(event)
     ]
     recorded = facts.record(tx, [report for report in reports if report is not None])
     pausing.note_account_changes(tx, [event for event, _ in unknown])
     _keep_aside(tx, unknown)
     results = [_result(event, report, recorded.statuses) for event, report in zip(batch, reports, strict=True)]
-    probes_told = {event.message_id for event in batch if isinstance(event, DeliveryEvent) and _is_probe(event)}
-    reported = {**(probes.handed(tx, probes_told) if probes_told else {})}
+    ours = [event for event in batch if isinstance(event, DeliveryEvent) and _is_nobodys(event)]
+    specimens.tell(tx, filter(None, map(_told, ours)))
+    reported = {**(probes.handed(tx, {event.message_id for event in ours}) if ours else {})}
     for account, at in recorded.reported_through.items():
         reported[account] = max(at, reported.get(account, at))
     known, new = len(batch) - len(unknown), len(recorded.new)
     return Receipt(len(batch), new, known - new, len(unknown), tuple(results)), reported
 
 
-def _is_probe(event: Incoming) -> bool:
-    return isinstance(event, DeliveryEvent) and event.tenant_id == NOBODY
+def _is_nobodys(event: Incoming) -> bool:
+    """Whether `event` is of a mail of ours that belongs to no campaign: a probe, or a test mail."""
+    return isinstance(event, DeliveryEvent) and event.campaign_id == NOBODY
+
+
+def _told(event: DeliveryEvent) -> Told | None:
+    """Return what an event says of a test mail's way; None: it is a probe's, or of something else."""
+    tenant_id, message_id, at = event.tenant_id, event.message_id, event.occurred_at
+    if tenant_id in (None, NOBODY) or message_id is None or at is None or event.fact not in _WAY:
+        return None
+    return Told(tenant_id, message_id, event.fact, at, event.reason and header_line(event.reason))
 
 
 def _joined(receipts: Sequence[Receipt]) -> Receipt:
@@ -123,8 +138,8 @@ def _check(event: Incoming) -> str | None:
     """Return why `event` cannot belong to any campaign, or None."""
     if isinstance(event, MalformedEvent):
         return event.reason
-    if _is_probe(event):
-        return "a probe"
+    if _is_nobodys(event):
+        return "of no campaign"
     if event.event_type.startswith("unknown"):
         return "unknown event type"
     if not (event.message_id or event.campaign_id or event.sendgrid_message_id):

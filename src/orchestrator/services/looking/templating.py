@@ -1,10 +1,13 @@
-"""The templates in use, what is wrong with them, and edits of them that are tried out and never stored."""
+"""The templates in use, what is wrong with them, edits that are tried out and never stored, and mails to look at."""
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,12 +16,17 @@ from urllib.parse import urlsplit
 
 from orchestrator import errors
 from orchestrator.domain.campaign import OutreachCampaign
+from orchestrator.domain.specimen import Origin
 from orchestrator.rendering import MailContent, RenderedMail, Renderer, gate, samples, trial
 from orchestrator.rendering.gate import matrix
 from orchestrator.rendering.renderer import TEMPLATES
 from orchestrator.rendering.trial import Trial
+from orchestrator.repository import Transaction, campaigns
 from orchestrator.services.composing.compose import Composer
+from orchestrator.services.sending.specimen import Draft
 from orchestrator.settings import Settings
+
+Begin = Callable[[], AbstractContextManager[Transaction]]
 
 #: Characters of one template; the largest mail that is not clipped has a tenth of it.
 LARGEST = 100_000
@@ -58,10 +66,12 @@ class Templating:
     Args:
         settings: Where own templates are, and which domains are the sender's own.
         composer: Says what a campaign's mail is written from.
+        read: Opens a reading transaction.
         monotonic: Seconds by a clock that is never set.
     """
 
-    def __init__(self, settings: Settings, composer: Composer, monotonic: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, composer: Composer, read: Begin, monotonic: Callable[[], float]) -> None:
+        self._read = read
         self._own = settings.template_dir
         self._domains = own_domains(settings)
         self._composer = composer
@@ -126,6 +136,84 @@ class Templating:
             found = self._edits.get(id_)
         alive = found is not None and found.until > self._monotonic() and found.tenant_id == tenant_id
         return found if alive else None
+
+    def draft(
+        self,
+        tenant_id: str,
+        *,
+        campaign_id: str | None = None,
+        sample: str | None = None,
+        edit: str | None = None,
+        folder: Path | None = None,
+    ) -> Draft:
+        """Write a mail to be looked at in a mailbox: of a campaign's records, or a made-up one.
+
+        Args:
+            tenant_id: Whose.
+            campaign_id: Whose records; None: a made-up mail.
+            sample: Which made-up mail; None: the shipped sample.
+            edit: Write it with what was tried out under this id.
+            folder: Write it with the templates of this folder.
+
+        Raises:
+            ValidationError: There is no such made-up mail, both kinds are named, or the edit is no longer kept.
+            CampaignNotFound: The tenant has no such campaign.
+            TemplateError: It cannot be written.
+        """
+        known = None if edit is None else self.edit(tenant_id, edit)
+        if edit is not None and known is None:
+            raise errors.ValidationError("edit", "this edit is no longer kept", fix="Check your templates again.")
+        if campaign_id is not None and sample is not None:
+            raise errors.ValidationError("sample", "a mail is of a campaign or made up, not both")
+        if campaign_id is None:
+            sample = sample or SAMPLE
+            content = _example(sample)
+        else:
+            content = self._of_records(tenant_id, campaign_id)
+        content = self._composer.specimen_content(content)
+        mail, sources = self._tried(known, content) if known else self._rendered(folder, content)
+        origin = Origin.EDIT if known else Origin.FOLDER if folder else Origin.IN_USE
+        return Draft(
+            mail=mail, templates=fingerprint(sources), origin=origin, campaign_id=campaign_id, sample=sample
+        )  # fmt: skip
+
+    def _of_records(self, tenant_id: str, campaign_id: str) -> MailContent:
+        with self._read() as tx:
+            campaign = campaigns.get(tx, (tenant_id, campaign_id))
+        if campaign is None:
+            raise errors.CampaignNotFound(campaign_id)
+        return self.of_campaign(campaign)
+
+    def _tried(self, edit: Edit, content: MailContent) -> tuple[RenderedMail, Mapping[str, str]]:
+        tried = trial.attempt(edit.sources, content, template_dir=self._own, own_domains=self._domains)
+        if tried.mail is None:
+            raise errors.TemplateError(tried.problem or "The templates cannot be read.")
+        return tried.mail, edit.sources
+
+    def _rendered(self, folder: Path | None, content: MailContent) -> tuple[RenderedMail, Mapping[str, str]]:
+        own = folder or self._own
+        renderer = Renderer(own)
+        sources = {name: _file(renderer.path_of(name), own).source for name in TEMPLATES}
+        return renderer.render(content), sources
+
+
+def fingerprint(sources: Mapping[str, str]) -> str:
+    """Return the SHA-256 of templates, so that it can be told later which ones a mail was written with."""
+    digest = hashlib.sha256()
+    for name in sorted(sources):
+        digest.update(f"{name}\0{sources[name]}\0".encode("utf-8", "replace"))
+    return digest.hexdigest()
+
+
+def _example(name: str) -> MailContent:
+    found = examples().get(name)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(name[:200], examples(), n=3, cutoff=0.3)
+    likely = "; ".join(repr(one) for one in (near or [SAMPLE, BARE]))
+    raise errors.ValidationError(
+        "sample", f"there is no made-up mail called {name[:200]!r}", fix=f"The dashboard lists them, such as {likely}."
+    )
 
 
 @lru_cache(maxsize=1)

@@ -68,7 +68,7 @@ class Inbox:
         with self._watch("inbound", body, headers) as arrival:
             arrival.trust = self.trust(body, headers, secret)
             received = self.take_again(body, headers)
-            known, nobodys = received.outcome == "duplicate", received.outcome == "unmatched"
+            known, nobodys = received.outcome in ("duplicate", "test"), received.outcome == "unmatched"
             arrival.stored(1, 1 - known - nobodys, int(known), int(nobodys))
             return received
 

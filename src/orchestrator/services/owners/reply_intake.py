@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import structlog
+
 from orchestrator import contracts, errors
 from orchestrator.clock import new_id
 from orchestrator.domain.reply import (
@@ -30,6 +32,8 @@ from orchestrator.services.owners import reply_acts
 from orchestrator.services.recording import facts
 from orchestrator.tokens import Signer
 
+log = structlog.get_logger(__name__)
+
 Begin = Callable[[], AbstractContextManager[Transaction]]
 
 #: Characters that are kept of an answer's new text, of the whole mail, and of its headers.
@@ -45,7 +49,7 @@ _SENDGRID_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 class Received(NamedTuple):
-    """What became of one inbound mail: ``duplicate``, ``unmatched``, or its kind (``human``, ``automatic``, …)."""
+    """What became of one inbound mail: ``duplicate``, ``unmatched``, ``test``, or its kind (``human``, …)."""
 
     outcome: str
     reply_id: str | None = None
@@ -69,12 +73,16 @@ class ReplyIntake:
         """Store one mail and do what it demands; when this returns, everything is committed.
 
         The campaign is found by the signed address the mail came to, else by the mails it says it answers; never by
-        who wrote it. A mail of nobody is kept for a person. Repeating it changes nothing.
+        who wrote it. A mail of nobody is kept for a person, one that answers a test mail is not kept. Repeating it
+        changes nothing.
 
         Raises:
             DatabaseUnreachable: Nothing was stored; whoever brought the mail is to bring it again.
         """
         address = reply_address.read(mail, self._signer())
+        if address is not None and address.of_test:
+            log.info("answer to a test mail dropped", action="reply.of_test", opts_out=address.opts_out)
+            return Received("test")
         reply = self._reply(mail, opts_out=address is not None and address.opts_out)
         with self._begin() as tx:
             reply = replace(_matched(tx, reply, mail, address), received_at=tx.now())
@@ -112,7 +120,8 @@ class ReplyIntake:
             key: (tenant_id, campaign_id).
             text: What the owner wrote, without quotes.
             is_interested: Whether the owner wants to go on talking; None: the label says it, or nobody knows.
-            occurred_at: When the answer was written: aware datetime or ISO text with an offset; None means now.
+            occurred_at: When the answer was written: aware datetime or ISO text with an offset; None means now, and
+                that the same text of this campaign is the same answer whenever it is recorded again.
             label: What it says, one of `ReplyLabel`; None: the rules judge.
 
         Returns:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from orchestrator.repository import Transaction, instance, pruning, webhook_batches, workers
+from orchestrator.repository import Transaction, instance, pruning, specimens, webhook_batches, workers
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,8 @@ KEEP_PUBLISHED = timedelta(days=7)
 KEEP_UNMATCHED = timedelta(days=90)
 #: How long webhook batches are kept as they came in; SendGrid itself tries for at most three days.
 KEEP_WEBHOOKS = timedelta(days=7)
+#: How long it is remembered who had test mails sent to whom.
+KEEP_TEST_MAILS = timedelta(days=90)
 #: How long a process that went away is remembered.
 KEEP_WORKERS = timedelta(days=1)
 #: Rows deleted in one transaction.
@@ -53,6 +55,7 @@ def run(begin: Begin, end_over: Callable[[], int] = lambda: 0) -> Counter[str]:
         ("outbox", pruning.published_events, KEEP_PUBLISHED),
         ("unmatched_events", pruning.unmatched, KEEP_UNMATCHED),
         ("webhook_batches", webhook_batches.prune, KEEP_WEBHOOKS),
+        ("test_mails", specimens.prune, KEEP_TEST_MAILS),
     )
     for name, prune, keep in chores:
         count = CHUNK
