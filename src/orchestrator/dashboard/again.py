@@ -19,7 +19,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Scope
 
 from orchestrator import errors
 from orchestrator.dashboard.access import local_path
@@ -29,6 +29,8 @@ from orchestrator.dashboard.viewing import Form, page_of
 
 #: Bytes of what was typed that a login carries along; nothing of it is kept here meanwhile.
 _CARRIED = 150_000
+#: Fields in which people write sentences: shown when their form is no more.
+_WRITTEN = ("reason", "why", "source", "text")
 #: What errors call fields that forms call something else.
 _CALLED = {
     "reason": ("because",),
@@ -126,13 +128,12 @@ def _filled(frame: Frame, html: str, sent: Sent, problem: Problem, status: int) 
     page = Page(html)
     page.at(sent.page)
     spot = page.fill(sent, problem.fields)
-    summary = frame.macro("refused.html", "summary", problem, spot)
+    written = (
+        [] if page.has(sent) else [value for name in _WRITTEN for value in sent.fields.get(name, ()) if value.strip()]
+    )
+    summary = frame.macro("refused.html", "summary", problem, spot, written)
     page.say(problem.title, summary, frame.macro("refused.html", "beside", problem))
     return frame.html(str(page), status)
-
-
-class _NoPage(Exception):
-    """What was asked for is no page that could be shown again."""
 
 
 async def _asked(request: Request, page: str, cookie: str | None) -> str | None:
@@ -150,21 +151,40 @@ async def _asked(request: Request, page: str, cookie: str | None) -> str | None:
         "headers": kept,
         "state": {"request_id": getattr(request.state, "request_id", "unknown")},
     }
-    body = bytearray()
+    answer = _Answer()
+    await answer.take(request.app, scope)
+    return answer.page
 
-    async def receive() -> Message:
-        await anyio.sleep_forever()
-        raise AssertionError
 
-    async def send(message: Message) -> None:
+class _Answer:
+    """Takes the answer of an application, and hangs up when it is no page, however long it would go on."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+        self._is_page = False
+        self._call = anyio.CancelScope()
+
+    @property
+    def page(self) -> str | None:
+        """The page as HTML, or None."""
+        return self._body.decode() if self._is_page else None
+
+    async def take(self, app: ASGIApp, scope: Scope) -> None:
+        """Ask `app` and wait for its answer."""
+        with self._call:
+            await app(scope, _receive, self._send)
+
+    async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             kind = Headers(raw=message["headers"]).get("content-type", "")
-            if message["status"] != HTTPStatus.OK or not kind.startswith("text/html"):
-                raise _NoPage
-        body.extend(message.get("body", b""))
+            self._is_page = message["status"] == HTTPStatus.OK and kind.startswith("text/html")
+        if self._is_page:
+            self._body += message.get("body", b"")
+        else:
+            self._call.cancel()
 
-    try:
-        await request.app(scope, receive, send)
-    except _NoPage:
-        return None
-    return body.decode()
+
+async def _receive() -> Message:
+    """Say nothing: whoever asks has nothing to send, and stays."""
+    await anyio.sleep_forever()
+    raise AssertionError

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from orchestrator import contracts, errors
-from orchestrator.dashboard import acts, letters, timeline
+from orchestrator.dashboard import acts, letters, meanwhile, timeline
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 from orchestrator.domain.campaign import OutreachCampaign
@@ -88,6 +88,7 @@ def _shown(house: House, tenant: str, campaign: str) -> dict[str, Any]:
     closed = {gate.gate for gate in trace.gates if not gate.open}
     return {
         "one": dossier.campaign,
+        "seen": meanwhile.mark_of(dossier.campaign),
         "standing": standing,
         "letters": list(map(letters.shown, standing.letters)),
         "entries": list(timeline.told(dossier.events)),
@@ -148,6 +149,7 @@ def _act(house: House, form: Form, campaign: str, tenant: str) -> str:
     if form["act"] not in deeds:
         raise errors.ValidationError("act", f"must be one of {', '.join(deeds)}")
     contracts.parse_id("campaign_id", campaign)
+    meanwhile.check_campaign(form["seen"], product.get_campaign(campaign, tenant))
     came_to = deeds[form["act"]]()
     return str(came_to) if form["act"] == "send" else form["act"]
 

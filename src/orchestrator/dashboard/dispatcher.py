@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from orchestrator import contracts, errors
-from orchestrator.dashboard import pulse
+from orchestrator.dashboard import meanwhile, pulse
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 from orchestrator.services.looking.dispatching import Board
@@ -84,6 +84,7 @@ def routes(house: House) -> APIRouter:
             "chart": pulse.chart(recent, view.times),
             "summary": pulse.summary(recent),
             "told": TOLD.get(done),
+            "seen": _mark(status, view),
         }
         return house.frame.page(view, "dispatcher.html", **context)
 
@@ -185,4 +186,13 @@ def _act(house: House, view: View, form: Form) -> None:
     }
     if form["act"] not in acts:
         raise errors.ValidationError("act", f"must be one of {', '.join(acts)}")
+    if form["act"] in ("pause", "resume"):
+        now, words = _mark(product.operations.status(), view), "Meanwhile somebody paused or resumed sending."
+        meanwhile.check(form["seen"], now, words)
     acts[form["act"]]()
+
+
+def _mark(status: Status, view: View) -> str:
+    """Return the mark of what is paused, since when and why."""
+    ours = view.tenant
+    return meanwhile.mark(ours.paused_at, ours.pause_reason, [(one.what, one.since) for one in status.paused])

@@ -108,7 +108,7 @@ class Page:
         Returns:
             The wrong field; None: it is not on the page, or nobody could see it.
         """
-        span = next((one for one in self._spans("form") if self._is_the_form(one, sent)), None)
+        span = self._form(sent)
         if span is None:
             return None
         controls = [at for at in span if self._tokens[at].is_control]
@@ -119,6 +119,10 @@ class Page:
         if wrong is None and dialog is not None:
             self._describe(dialog)
         return None if wrong is None else self._mark(wrong)
+
+    def has(self, sent: Sent) -> bool:
+        """Whether the page still has the form that was sent."""
+        return self._form(sent) is not None
 
     def say(self, title: str, summary: str, beside: str = "") -> None:
         """Say before the title and at the top that something is wrong, and beside its field, or in its dialog, what."""
@@ -139,6 +143,9 @@ class Page:
             elif token.kind == "end" and token.name == name and start is not None:
                 yield range(start, at + 1)
                 start = None
+
+    def _form(self, sent: Sent) -> range | None:
+        return next((one for one in self._spans("form") if self._is_the_form(one, sent)), None)
 
     def _is_the_form(self, span: range, sent: Sent) -> bool:
         form, inside = self._tokens[span.start], self._tokens[span.start : span.stop]

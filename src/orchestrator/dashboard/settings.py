@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator import settings
+from orchestrator.dashboard import meanwhile
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 
@@ -37,6 +38,7 @@ def routes(house: House) -> APIRouter:
             "addresses": _addresses(house),
             "diagnosis": house.orchestrator.operations.doctor() if checks else None,
             "told": bool(done),
+            "seen": _mark(view),
         }
         return house.frame.page(view, "settings.html", **context)
 
@@ -44,10 +46,16 @@ def routes(house: House) -> APIRouter:
     def describe(view: View = seen, form: Form = sent) -> Response:
         name = form.required("name", "Give the tenant a name.")
         zone = form.required("time_zone", "Use an IANA name such as America/New_York.")
+        words = "Meanwhile somebody else saved another name or time zone."
+        meanwhile.check(form["seen"], _mark(view), words)
         house.orchestrator.desk.describe_tenant(view.tenant.tenant_id, name=name, time_zone=zone)
         return RedirectResponse(f"{view.home}/settings?done=1", HTTPStatus.SEE_OTHER)
 
     return router
+
+
+def _mark(view: View) -> str:
+    return meanwhile.mark(view.tenant.name, view.tenant.time_zone)
 
 
 def _rows(house: House) -> Iterator[Row]:
