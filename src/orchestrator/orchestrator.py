@@ -210,7 +210,10 @@ class OutreachOrchestrator:
         occurred_at: datetime | str | None = None,
         label: str | None = None,
     ) -> str:
-        """Record an answer, labelled by rule unless by you. Raises `CampaignNotFound`, `ValidationError`."""
+        """Record an answer, labelled by rule unless by you. Raises `CampaignNotFound`, `ValidationError`.
+
+        The same text counts once at the same `occurred_at`, and once for ever without one.
+        """
         key, record = self._key(campaign_id, tenant_id), self.services.reply_intake.record
         return record(key, text, is_interested=is_interested, occurred_at=occurred_at, label=label)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain.reply import InboundMail, ReplyKind, ReportPart, automatic
 
+REPLIES = Path(__file__).parents[1] / "fixtures" / "replies"
 SUNDAY = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
 
@@ -79,6 +82,47 @@ def test_a_subject_of_out_of_office_notes_is_evidence(subject: str):
 
 def test_an_answer_to_such_a_subject_is_a_persons():
     assert automatic(mail(subject="Re: Automatic reply: 114")) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello,\n\nI am currently out of the office until December 1 and will respond when I return.",
+        "Thank you for your email. I'm on annual leave with limited access to email. For urgent matters call Jo.",
+        "This is an automated response. We received your message.",
+        "Guten Tag,\nich bin vom 1. bis zum 12. Mai nicht im Büro. In dringenden Fällen wenden Sie sich an Jo.",
+        "Bonjour, je suis absente jusqu'au 3 juin. Je vous répondrai à mon retour.",
+        "Estoy fuera de la oficina. Para asuntos urgentes escriba a Jo.",
+        "Ik ben momenteel afwezig. Bij terugkomst lees ik uw bericht.",
+        "Sono in ferie fino al 20; risponderò al mio rientro.",
+    ],
+)
+def test_a_note_of_absence_without_a_header_is_told_by_its_words(text: str):
+    quoted = f"{text}\n\nOn Mon, Jan 5, 2026 at 3:00 PM Sample Realty <a@b.test> wrote:\n> This is a question?"
+    found = automatic(mail(subject="Re: 114 Maple Street", text=quoted))
+    assert found is not None
+    assert found.evidence.startswith("text: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm away until Monday, call me then.",
+        "I am traveling right now but very interested, what would you offer? I'll get back to you tonight.",
+        "I am out of the office and will answer when I return, but please remove me from your list.",
+        "My tenant is away.\n\n> I am out of the office and will respond when I return.",
+        "x" * 5000,
+    ],
+)
+def test_a_person_who_is_away_is_a_person(text: str):
+    assert automatic(mail(subject="Re: 114 Maple Street", text=text)) is None
+
+
+def test_no_reply_of_the_labelled_ones_is_taken_for_a_machines():
+    for name in ("dev", "hard", "held_out"):
+        with (REPLIES / f"sentences_{name}.tsv").open(encoding="utf-8", newline="") as file:
+            texts = [row["text"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+        assert [text for text in texts if automatic(mail(text=text))] == []
 
 
 @pytest.mark.parametrize(

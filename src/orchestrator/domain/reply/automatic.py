@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from orchestrator.domain import text
+from orchestrator.domain.reply.away import away_note
 from orchestrator.domain.reply.folding import fold
 from orchestrator.domain.reply.mail import Automatic, InboundMail, ReplyKind
 from orchestrator.domain.reply.returning import returns_on
@@ -154,8 +155,13 @@ def _subject(mail: InboundMail) -> Automatic | None:
     return _away(mail, f"Subject: {mail.subject}") if fold(mail.subject).startswith(_FOLDED_SUBJECTS) else None
 
 
+def _words(mail: InboundMail) -> Automatic | None:
+    words = away_note(mail.text)
+    return _away(mail, f"text: {words}") if words else None
+
+
 _SIGNS: tuple[Callable[[InboundMail], Automatic | None], ...] = (
-    _report, _failed_recipients, _submitted, _null_sender, _headers, _sender, _subject,
+    _report, _failed_recipients, _submitted, _null_sender, _headers, _sender, _subject, _words,
 )  # fmt: skip
 
 
