@@ -32,10 +32,13 @@ def test_an_entry_is_added_found_and_taken_back(cli: Run) -> None:
     assert checked["allowed"] is False
     assert [(e["reason"], e["source"]) for e in checked["entries"]] == [("bounce", "old list")]
     assert cli("suppress", "check", "olgaowner@gmail.com").out.startswith("olgaowner@gmail.com: must not be written to")
+    assert cli("suppress", "check", "olgaowner@gmail.com").code == 0
+    assert cli("suppress", "check", "olgaowner@gmail.com", "--exit-code", "--json").code == 9
     removed = cli("suppress", "remove", "olgaowner@gmail.com", "--why", "a typing error", "--json").json
     assert len(removed["removed"]) == 1
     again = cli("suppress", "check", "olgaowner@gmail.com")
     assert (again.code, again.out) == (0, "olgaowner@gmail.com: may be written to\n")
+    assert cli("suppress", "check", "olgaowner@gmail.com", "--exit-code").code == 0
     assert "Once: bounce, taken back on" in again.words
 
 

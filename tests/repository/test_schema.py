@@ -120,14 +120,15 @@ def test_an_unreachable_database_says_where_and_hides_the_password() -> None:
     repository.close()
 
 
-def test_an_unwritable_place_says_so(tmp_path: Path) -> None:
-    blocker = tmp_path / "file"
-    blocker.write_text("")
-    repository = OutreachRepository(f"sqlite:///{blocker}/outreach.db")
-    with pytest.raises((errors.DatabaseUnreachable, OSError)) as caught:
-        repository.upgrade()
-    assert str(blocker) in str(caught.value)
-    repository.close()
+def test_a_file_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for mistyped in ("dta/outreach.db", "file/outreach.db"):
+        repository = OutreachRepository(f"sqlite:///{tmp_path}/{mistyped}")
+        with pytest.raises(errors.ConfigurationError, match="there is no folder"):
+            repository.upgrade()
+        repository.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
 
 
 def _insert_campaign(repository: OutreachRepository, **columns: object) -> dict[str, object]:

@@ -36,14 +36,26 @@ def upgrade(engine: sa.Engine, url: sa.URL) -> str:
 
     Raises:
         SchemaOutOfDate: The database is at a revision this version does not know.
+        ConfigurationError: The address names a file in a folder that is not there.
     """
     if url.get_backend_name() == "sqlite" and not connections.is_memory(url):
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        _require_folder(Path(str(url.database)).absolute())
     with _alone(engine, url):
         _upgrade(engine, current(engine))
         if url.get_backend_name() == "postgresql":
             jobs.upgrade(engine)
     return HEAD
+
+
+def _require_folder(file: Path) -> None:
+    """Make the folder of the embedded database; any other has to be there, or a mistyped one would start anew."""
+    if file == connections.embedded_path().absolute():
+        file.parent.mkdir(parents=True, exist_ok=True)
+    elif not file.parent.is_dir():
+        raise errors.ConfigurationError(
+            f"The database file {file} cannot be made: there is no folder {file.parent}.",
+            fix="Correct the address (DB_DSN), or make the folder first.",
+        )
 
 
 def _upgrade(engine: sa.Engine, revision: str | None) -> None:

@@ -91,13 +91,18 @@ def check(
     property_id: Annotated[
         str | None, typer.Option("--property", metavar="UUID", help="About which property it would be.")
     ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 9 when it must not be written to, for scripts.")
+    ] = False,
     tenant: options.Tenant = options.DEFAULT_TENANT,
     json: options.Json = False,
 ) -> None:
     """Say whether we would write to an address, and why not."""
+    from orchestrator.cli.failures import ExitCode
     from orchestrator.cli.suppress import work
 
-    work.check(tenant, address, property_id, Output(json=json))
+    allowed = work.check(tenant, address, property_id, Output(json=json))
+    raise typer.Exit(int(ExitCode.CHECKS_FAILED if exit_code and not allowed else ExitCode.OK))
 
 
 def import_file(

@@ -59,8 +59,8 @@ def list_entries(
         output.say(f"→ more: outreach suppress list --limit {limit} --after {cursor(found[-1])}")
 
 
-def check(tenant: str, address: str, property_id: str | None, output: Output) -> None:
-    """Say whether an address would be written to, and why not. Raises `ValidationError`."""
+def check(tenant: str, address: str, property_id: str | None, output: Output) -> bool:
+    """Say whether an address would be written to, and why not; return whether it would. Raises `ValidationError`."""
     with session.opened() as orchestrator:
         found = orchestrator.operations.suppressions.check(tenant, address, property_id)
     if output.structured:
@@ -71,8 +71,9 @@ def check(tenant: str, address: str, property_id: str | None, output: Output) ->
                 "hold": found.hold, "soft_bounces": found.soft_bounces,
             }
         )  # fmt: skip
-        return
-    _explain(found, output)
+    else:
+        _explain(found, output)
+    return found.allowed
 
 
 def _explain(found: Check, output: Output) -> None:
