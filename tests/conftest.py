@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -16,22 +18,38 @@ import pytest
 
 from orchestrator.clock import ManualClock
 from tests import postgres
+from tests.postgres_copies import Copies
 
 if TYPE_CHECKING:
     from orchestrator.repository import OutreachRepository
 
-GRACE_SECONDS = 3.0  # for what a test has told to stop and that is still stopping
+GRACE_SECONDS = 20.0  # for what a test has told to stop and that is still stopping
 DATABASES = ("sqlite", "postgresql")
 MIGRATED_TEMPLATE = "migrated_template"
 REQUIRE_POSTGRES = "OUTREACH_REQUIRE_POSTGRES"
 REQUIRE_BROWSER = "OUTREACH_REQUIRE_BROWSER"
 TEST_ROUNDS = "OUTREACH_TEST_ROUNDS"  # how often races are run; a test that runs them reads it itself
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_PATIENCE = 30_000  # milliseconds: on a machine that has other things to do, five seconds are over in no time
+
+#: What takes longest, much of it waiting. It goes first, so that no worker is left alone with it in the end.
+LONGEST = (
+    "tests/chaos/",
+    "tests/test_benchmarks.py",
+    "tests/dashboard/test_crawl.py",
+    "tests/engines/test_worker_processes.py",
+    "tests/conformance/test_conformance_kills.py",
+    "tests/dashboard/test_story_in_browser.py",
+    "tests/dashboard/test_owners_words_in_browser.py",
+    "tests/cli/test_cli_running.py",
+)
 
 # What this run has proven on which database, told in the summary; xdist workers hand theirs to the controller.
 databases = pytest.StashKey[dict[str, str]]()
 # Processes that belong to the whole run and not to the test that first asked for them.
 long_lived = pytest.StashKey[set[int]]()
+#: For names of folders.
+numbers = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,6 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("workshop")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 # ---------------------------------------------------------------------------------------------------- the environment
 
 
@@ -58,10 +80,21 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     """No test sees the settings or the home directory of whoever runs it."""
     for name in _product_variables():
         monkeypatch.delenv(name)
-    home = tmp_path_factory.getbasetemp() / "home"
+    base = tmp_path_factory.getbasetemp()
+    home, data = base / "home", base / "data" / str(next(numbers))
     home.mkdir(exist_ok=True)
+    data.mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+    monkeypatch.setenv("XDG_DATA_HOME", str(data))
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the test's own; pytest's looks at the folders of all tests before it to find a name."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    path = tmp_path_factory.getbasetemp() / f"{name}-{next(numbers)}"
+    path.mkdir(mode=0o700)
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +124,9 @@ def chromium() -> str:
     """Path of the system's Chromium, for playwright's `executable_path`."""
     for name in BROWSERS:
         if path := shutil.which(name):
+            from playwright.sync_api import expect
+
+            expect.set_options(timeout=BROWSER_PATIENCE)
             return path
     return _cannot_prove("how pages and mails look in a browser", "no Chromium on this host", REQUIRE_BROWSER)
 
@@ -123,6 +159,12 @@ def migrated_template(postgres_server: postgres.PostgresServer) -> str:
 
 
 @pytest.fixture(scope="session")
+def postgres_copies(postgres_server: postgres.PostgresServer, migrated_template: str) -> Copies:
+    """Databases with the current schema and no rows."""
+    return Copies(postgres_server, migrated_template)
+
+
+@pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file that has the current schema and that nobody has open."""
     path = tmp_path_factory.mktemp("sqlite") / f"{MIGRATED_TEMPLATE}.db"
@@ -142,7 +184,10 @@ def empty_dsn(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path
     if database_kind == "sqlite":
         yield _sqlite(request, tmp_path / "empty.db")
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres_server"), template=None)
+        server: postgres.PostgresServer = request.getfixturevalue("postgres_server")
+        database = server.create_database()
+        yield server.dsn(database)
+        server.drop_database(database)
 
 
 @pytest.fixture
@@ -153,8 +198,10 @@ def dsn(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> I
         shutil.copyfile(request.getfixturevalue("migrated_file"), path)
         yield _sqlite(request, path)
     else:
-        template = request.getfixturevalue("migrated_template")
-        yield from _postgres_database(request.getfixturevalue("postgres_server"), template=template)
+        copies: Copies = request.getfixturevalue("postgres_copies")
+        database = copies.take()
+        yield request.getfixturevalue("postgres_server").dsn(database)
+        copies.give_back(database)
 
 
 @pytest.fixture
@@ -218,12 +265,6 @@ def _upgrade(address: str) -> None:
 def _sqlite(request: pytest.FixtureRequest, path: Path) -> str:
     request.config.stash[databases]["SQLite"] = sqlite3.sqlite_version
     return f"sqlite:///{path}"
-
-
-def _postgres_database(server: postgres.PostgresServer, template: str | None) -> Iterator[str]:
-    database = server.create_database(template)
-    yield server.dsn(database)
-    server.drop_database(database)
 
 
 def _children() -> set[int]:

@@ -16,6 +16,7 @@ import pytest
 
 from orchestrator.clock import ManualClock
 from tests import postgres
+from tests.postgres_copies import Copies
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,6 +55,55 @@ def test_a_migrated_database_is_fresh_for_each_test(dsn: str, test_run: int):
     assert run_sql(dsn, "SELECT count(*) FROM outreach_campaigns") == [(0,)]
     run_sql(dsn, "CREATE TABLE marks (run int)")
     assert run_sql(dsn, "SELECT * FROM marks") == []
+
+
+def test_a_copy_that_was_filled_is_emptied_and_used_again(
+    postgres_server: postgres.PostgresServer, postgres_copies: Copies
+):
+    first = postgres_copies.take()
+    dsn = postgres_server.dsn(first)
+    run_sql(
+        dsn,
+        "INSERT INTO addresses (tenant_id, address_key) SELECT gen_random_uuid(), n FROM generate_series(1, 3000) AS n",
+    )
+    run_sql(dsn, "INSERT INTO tenants (tenant_id) VALUES (gen_random_uuid())")
+    run_sql(dsn, "SELECT nextval('outreach_jobs.procrastinate_jobs_id_seq')")
+    with psycopg.connect(dsn) as left_open:
+        left_open.execute("SELECT 1 FROM tenants FOR UPDATE")
+        postgres_copies.give_back(first)
+        with pytest.raises(psycopg.OperationalError):
+            left_open.execute("SELECT 1")
+    again = postgres_copies.take()
+    assert again == first
+    assert run_sql(dsn, "SELECT (SELECT count(*) FROM addresses) + (SELECT count(*) FROM tenants)") == [(0,)]
+    assert run_sql(dsn, "SELECT nextval('outreach_jobs.procrastinate_jobs_id_seq')") == [(1,)]
+    assert len(run_sql(dsn, "SELECT version_num FROM alembic_version")) == 1
+    postgres_copies.give_back(again)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TABLE marks (run int)",
+        "ALTER TABLE tenants ADD COLUMN mark text",
+        "DROP INDEX ix_replies_tenant",
+        "CREATE FUNCTION mark() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET lock_timeout = 1', current_database()); END $$",
+        "UPDATE alembic_version SET version_num = 'none'",
+        "INSERT INTO tenants (tenant_id) VALUES (gen_random_uuid()), (gen_random_uuid()); ANALYZE tenants",
+    ],
+    ids=lambda change: change.split(" (")[0][:40],
+)
+def test_a_copy_in_which_anything_but_rows_has_changed_is_thrown_away(
+    postgres_server: postgres.PostgresServer, postgres_copies: Copies, change: str
+):
+    changed = postgres_copies.take()
+    run_sql(postgres_server.dsn(changed), change)
+    postgres_copies.give_back(changed)
+    fresh = postgres_copies.take()
+    assert fresh != changed
+    assert run_sql(postgres_server.dsn("postgres"), f"SELECT 1 FROM pg_database WHERE datname = '{changed}'") == []
+    postgres_copies.give_back(fresh)
 
 
 def test_the_repository_works_on_its_fresh_database(repository):
