@@ -154,14 +154,15 @@ def test_only_html_is_escaped(tmp_path: Path) -> None:
 
 
 def test_one_renderer_serves_many_threads(renderer: Renderer) -> None:
-    wanted = renderer.render(mails.FULL)
+    content = replace(mails.FULL, branding=Branding(company_name="Never Seen Before Ltd"))  # not compiled so far
     fresh, seen = Renderer(), []
-    threads = [threading.Thread(target=lambda: seen.append(fresh.render(mails.FULL))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: seen.append(fresh.render(content))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [wanted] * 8
+    assert seen == [renderer.render(content)] * 8
+    assert "Never Seen Before Ltd" in seen[0].html
 
 
 def test_each_sender_has_its_own_look(renderer: Renderer) -> None:

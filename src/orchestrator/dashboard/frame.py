@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,18 +80,7 @@ class Frame:
     """Renders pages."""
 
     def __init__(self) -> None:
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("orchestrator.dashboard"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._templates.globals.update(asset=_asset, chip=words.chip, latest_event=words.latest_event, named=named)
-        self._templates.filters.update(
-            number=words.number, percent=words.percent, span=words.span, quoted=quoted, staged=words.staged
-        )
+        self._templates = _environment()
 
     def page(self, view: View, name: str, status: int = 200, **context: Any) -> HTMLResponse:
         """Return a whole page.
@@ -126,6 +116,24 @@ class Frame:
 
     def _answer(self, name: str, status: int, **context: Any) -> HTMLResponse:
         return _html(self._templates.get_template(name).render(**context), status)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return the templates of the package; each is compiled once in a process, however many dashboards it serves."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("orchestrator.dashboard"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(asset=_asset, chip=words.chip, latest_event=words.latest_event, named=named)
+    environment.filters.update(
+        number=words.number, percent=words.percent, span=words.span, quoted=quoted, staged=words.staged
+    )
+    return environment
 
 
 def _html(content: str, status: int) -> HTMLResponse:

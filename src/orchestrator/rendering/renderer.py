@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Mapping
 from importlib import resources
@@ -28,6 +29,13 @@ MOST_SENDERS = 32
 def shipped_dir() -> Path:
     """Return the folder of the templates that come with the package."""
     return Path(str(resources.files("orchestrator"))) / "templates"
+
+
+@functools.lru_cache(maxsize=MOST_SENDERS)
+def _shipped(branding: contents.Branding) -> dict[str, jinja2.Template]:
+    """Return where a sender's compiled copies of the shipped templates are kept, for all renderers of the process."""
+    del branding  # it is what the cache goes by
+    return {}
 
 
 class _Environment(jinja2.Environment):
@@ -99,6 +107,7 @@ class Renderer:
         self._folders = [folder for folder in (tried, self._own, shipped_dir()) if folder is not None]
         self._loader = jinja2.FileSystemLoader(self._folders)
         self._kind = _Environment if tried is None else _Guarded
+        self._changeable = len(self._folders) > 1
         self._environment = self._kind(self._loader, {})
         self._templates: dict[contents.Branding, dict[str, jinja2.Template]] = {}
         #: The sender of the latest mail, who is nearly always that of the next.
@@ -166,7 +175,7 @@ class Renderer:
         if branding is not latest:
             if len(self._templates) >= MOST_SENDERS:
                 self._templates = {}
-            compiled = self._templates.setdefault(branding, {})
+            compiled = self._templates.setdefault(branding, {} if self._changeable else _shipped(branding))
             self._latest = (branding, compiled)
         template = compiled.get(name)
         if template is None:
