@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from orchestrator import app
 from orchestrator.repository import OutreachRepository
@@ -23,10 +24,18 @@ _RUN_AXE = """() => axe.run(document, { resultTypes: ['violations'] })
   .then(found => found.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 160))]))"""
 
 
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
+def served(migrated_file: Path, tmp_path: Path) -> Iterator[str]:
     """The dashboard with something due, on a port of its own; answers its address."""
-    repository = OutreachRepository(f"sqlite:///{tmp_path / 'outreach.db'}")
+    repository = OutreachRepository(f"sqlite:///{shutil.copyfile(migrated_file, tmp_path / 'outreach.db')}")
     with facade(repository) as (orchestrator, _), socket.socket() as listening:
         for number in range(3):
             orchestrator.create_campaign(TENANT, **item(f"owner{number}@owners.test"))
@@ -45,17 +54,15 @@ def served(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(served: str, chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
-        shown = browser.new_context(bypass_csp=False).new_page()
-        complaints: list[str] = []
-        shown.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        shown.on("pageerror", lambda error: complaints.append(str(error)))
-        shown.goto(served)
-        shown.goto(f"{served}/t/{TENANT}/dispatcher")
-        yield shown
-        browser.close()
+def page(served: str, browser: Browser) -> Iterator[Page]:
+    shown = browser.new_context(bypass_csp=False).new_page()
+    complaints: list[str] = []
+    shown.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    shown.on("pageerror", lambda error: complaints.append(str(error)))
+    shown.goto(served)
+    shown.goto(f"{served}/t/{TENANT}/dispatcher")
+    yield shown
+    shown.context.close()
     assert complaints == []
 
 
