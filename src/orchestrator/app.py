@@ -75,7 +75,7 @@ def create_service(
     )
     app.router.lifespan_context = lifespan
     if pages is not None:
-        app.add_middleware(dashboard.Beside, pages=Edge(pages))
+        app.add_middleware(dashboard.Beside, pages=pages)
         #: Called when the server stops, before it waits for open answers: streams never end by themselves.
         app.state.closing = pages.state.live.close
     return app
@@ -114,7 +114,9 @@ def create_pages(
         secure=public.scheme == "https",
     )
     mode = "validation" if s.sandbox_mode else "live" if services.compliance.live else "sandbox"
-    return dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, mailbox=mailbox)
+    pages = dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, mailbox=mailbox)
+    pages.add_middleware(Edge, unforeseen=pages.state.unforeseen)
+    return pages
 
 
 async def _beat(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,14 @@ def test_a_template_without_an_end_is_stopped():
     done = trial.attempt(sources(text=loop), FULL, seconds=2)
     assert done.mail is None
     assert "within 2 seconds" in (done.problem or "")
+
+
+def test_few_wait_for_their_turn():
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    with ThreadPoolExecutor(6) as threads:
+        tried = list(threads.map(lambda _: trial.attempt(sources(text=loop), FULL, seconds=0.4), range(6)))
+    assert [done.mail for done in tried] == [None] * 6
+    assert sum("Other templates" in (done.problem or "") for done in tried) >= 3
 
 
 def test_nothing_of_our_environment_reaches_the_trial(monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 
 import structlog
@@ -30,10 +31,15 @@ class Edge:
 
     The caller's ``X-Request-Id`` is kept when it is harmless, so that one id follows a request through all systems; it
     is on the answer, in ``request.state.request_id``, and on every log line written meanwhile.
+
+    Args:
+        app: What is inside.
+        unforeseen: Returns the answer to what nobody foresaw, by its request id.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, unforeseen: Callable[[str], ASGIApp] | None = None) -> None:
         self._app = app
+        self._unforeseen = unforeseen or _unforeseen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +67,7 @@ class Edge:
                 log.exception("request failed", action="request_failed", method=scope["method"], path=_route(scope))
                 if started:  # the answer is half out; only a broken connection can still say that it is wrong
                     raise
-                await _unforeseen(request_id)(scope, receive, send_with_headers)
+                await self._unforeseen(request_id)(scope, receive, send_with_headers)
 
 
 def _route(scope: Scope) -> str:

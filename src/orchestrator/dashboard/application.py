@@ -32,7 +32,7 @@ from orchestrator.dashboard.packing import Packing
 from orchestrator.dashboard.viewing import House
 from orchestrator.orchestrator import OutreachOrchestrator
 
-_PAGES = re.compile(r"/(?:(?:t|login|logout|static)(?:/.*)?)?")
+_PAGES = re.compile(r"/(?:(?:t|login|logout|static)(?:/.*)?)?", re.DOTALL)
 
 
 def create_app(
@@ -65,6 +65,8 @@ def create_app(
         mailbox=mailbox,
     )
     gate.install(app, house)
+    #: Makes the answer to what nobody foresaw, for whoever puts the last middleware around this.
+    app.state.unforeseen = gate.unforeseen(house)
     app.add_middleware(Packing)
     app.state.live = watch = live.Live(_marks(house))
     for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):

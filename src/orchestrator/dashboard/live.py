@@ -28,6 +28,8 @@ _HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
 _LONGEST = 600.0
 #: Streams that one process serves at most; beyond it pages say that they are not live.
 MOST = 500
+#: Tenants looked at every second; when more are watched, each is looked at less often.
+_AT_ONCE = 20
 
 Marks = Mapping[str, object]
 
@@ -103,7 +105,7 @@ class Live:
                 before = now
                 for tab in tuple(self._tabs.get(tenant_id, ())):
                     tab.tell(changed)
-            await self._pause(EVERY)
+            await self._pause(EVERY * max(1.0, len(self._watching) / _AT_ONCE))
 
 
 class _Tab:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 #: Attempts that cost nothing; after that the wait doubles from one second on.
 FREE = 5
 LONGEST = 300.0  # seconds
+_DOUBLED = 10  # times; LONGEST is reached before
 #: Seconds without an attempt after which a client is forgotten.
 FORGET = 900.0
 #: Clients remembered; when there are more, the ones quiet for longest are forgotten.
@@ -15,7 +16,7 @@ _MOST = 10_000
 
 
 class Throttle:
-    """Counts failed attempts by client, in this process.
+    """Counts attempts by client, in this process.
 
     Args:
         monotonic: Seconds by a clock that is never set.
@@ -24,28 +25,31 @@ class Throttle:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        #: client: (failures, when the last one was)
-        self._failures: dict[str, tuple[int, float]] = {}
+        #: client: (attempts since the last right one, when the last one began)
+        self._attempts: dict[str, tuple[int, float]] = {}
 
-    def wait(self, client: str) -> float:
-        """Return how many seconds `client` has to wait before its next attempt is looked at; 0: none."""
-        with self._lock:
-            failures, last = self._failures.get(client, (0, 0.0))
-            now = self._monotonic()
-            if failures < FREE or now - last > FORGET:
-                return 0.0
-            return max(0.0, last + min(LONGEST, 2.0 ** (failures - FREE)) - now)
+    def begin(self, client: str) -> float:
+        """Count an attempt and return 0, or return how many seconds `client` has to wait before its next one.
 
-    def failed(self, client: str) -> None:
-        """Take note of a wrong password."""
+        It counts as failed until `succeeded` says otherwise, so that many at the same moment are no more than many one
+        after the other.
+        """
         with self._lock:
             now = self._monotonic()
-            failures, last = self._failures.pop(client, (0, now))
-            self._failures[client] = (1 if now - last > FORGET else failures + 1, now)
-            while len(self._failures) > _MOST:
-                del self._failures[next(iter(self._failures))]
+            attempts, last = self._attempts.get(client, (0, now))
+            if now - last > FORGET:
+                attempts = 0
+            pause = min(LONGEST, 2.0 ** min(attempts - FREE, _DOUBLED)) if attempts >= FREE else 0.0
+            wait = last + pause - now
+            if wait > 0:
+                return wait
+            self._attempts.pop(client, None)
+            self._attempts[client] = (attempts + 1, now)
+            while len(self._attempts) > _MOST:
+                del self._attempts[next(iter(self._attempts))]
+            return 0.0
 
     def succeeded(self, client: str) -> None:
-        """Forget a client's wrong passwords."""
+        """Forget a client's attempts: the last one was right."""
         with self._lock:
-            self._failures.pop(client, None)
+            self._attempts.pop(client, None)

@@ -29,6 +29,10 @@ SECONDS = 20
 _MEMORY = 1024 * 1024 * 1024
 #: One at a time: trying out takes a core for half a second, and mails have to go out meanwhile.
 _TURN = threading.BoundedSemaphore(1)
+#: With those who wait for their turn: whoever edits a template that never ends asks again with each word, and every one
+#: who waits keeps a thread from other pages.
+_ROOM = threading.BoundedSemaphore(3)
+_BUSY = "Other templates are being tried out. Try again in a moment."
 _START = "from orchestrator.rendering import trial; trial.run()"
 
 
@@ -64,15 +68,26 @@ def attempt(
         own_domains: Domains a template may link to by itself; empty: any.
         seconds: How long it may take.
     """
+    if not _ROOM.acquire(blocking=False):
+        return Trial([], problem=_BUSY)
+    try:
+        return _in_turn(sources, content, template_dir, list(own_domains), seconds)
+    finally:
+        _ROOM.release()
+
+
+def _in_turn(
+    sources: Mapping[str, str], content: MailContent, template_dir: Path | None, own_domains: list[str], seconds: float
+) -> Trial:
     if not _TURN.acquire(timeout=seconds):
-        return Trial([], problem="Other templates are being tried out. Try again in a moment.")
+        return Trial([], problem=_BUSY)
     try:
         with tempfile.TemporaryDirectory(prefix="outreach-trial-") as folder:
             for name in TEMPLATES:
                 if name in sources:
                     (Path(folder) / name).write_text(sources[name], encoding="utf-8", newline="")
             own = str(template_dir) if template_dir else None
-            asked = {"folder": folder, "own": own, "domains": list(own_domains), "content": asdict(content)}
+            asked = {"folder": folder, "own": own, "domains": own_domains, "content": asdict(content)}
             return _asked(json.dumps(asked).encode(), seconds)
     finally:
         _TURN.release()

@@ -60,8 +60,9 @@ class Imports:
             ValidationError: The id is malformed, or the limit is no count.
         """
         tenant, most = contracts.parse_id("tenant_id", tenant_id), contracts.parse_count("limit", limit)
+        behind = None if before is None else contracts.parse_text("before", before)
         with self._read() as tx:
-            labels = browse.labels(tx, tenant, most + 1, before)
+            labels = browse.labels(tx, tenant, most + 1, behind)
         shown = labels[:most]
         as_of, batches = self._pages.get((tenant, *shown), lambda: self._counted(tenant, shown))
         return ImportsPage(as_of=as_of, batches=batches, older=shown[-1] if len(labels) > most else None)
@@ -77,7 +78,7 @@ class Imports:
         Raises:
             ValidationError: The id is malformed.
         """
-        tenant = contracts.parse_id("tenant_id", tenant_id)
+        tenant, label = contracts.parse_id("tenant_id", tenant_id), contracts.parse_text("label", label)
         if fresh:
             self._each.forget((tenant, label))
         return self._each.get((tenant, label), lambda: self._opened(tenant, label))
