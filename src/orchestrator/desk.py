@@ -47,6 +47,10 @@ class Desk:
         tenant = contracts.parse_id("tenant_id", tenant_id)
         return self._services.specimens.latest(tenant, contracts.parse_count("limit", limit))
 
+    def test_recipients(self) -> str:
+        """Say in words who may get test mails. Raises `ConfigurationError` when OUTREACH_TEST_RECIPIENTS is wrong."""
+        return self._services.specimens.recipients().told()
+
     def tenants(self) -> list[Tenant]:
         """Return up to 500 tenants, those with a name first."""
         with self._services.read() as tx:

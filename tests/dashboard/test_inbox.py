@@ -8,9 +8,10 @@ from email import message_from_bytes, policy
 from itertools import pairwise
 
 import pytest
+import sqlalchemy as sa
 
 from orchestrator.dashboard import envelope
-from orchestrator.repository import OutreachRepository
+from orchestrator.repository import OutreachRepository, tables
 from tests.dashboard.conftest import Desktop
 from tests.dashboard.sandboxed import Room, room, until
 from tests.samples import OTHER_TENANT, TENANT, item, property_record
@@ -252,6 +253,43 @@ def test_strangers_text_stays_text(here: Room):
         assert "<script>alert" not in shown
         assert "<img src=x" not in shown
         assert not re.search(r'\s(?:style|on\w+)="', shown), show
+
+
+def test_a_test_mail_arrives_marked_and_nothing_that_is_done_to_it_moves_anything(here: Room):
+    real = here.send()
+    before = (
+        here.campaign(real),
+        here.product.get_statistics(TENANT),
+        here.product.get_events(_id(here, real), TENANT),
+    )
+    sent = here.product.operations.send_test(TENANT, "ann@sender.test", campaign_id=_id(here, real))
+    assert until(lambda: here.product.desk.test_mails(TENANT)[0].reported == "delivered")
+    (mail,) = (m.id for m in here.sandbox.messages() if m.custom_args["outreach_message_id"] == sent.id)
+    shown = here.desktop.get(f"inbox?mail={mail}").text
+    assert "[Test] Our memo on 114 Maple Street" in shown
+    assert "· test mail" in shown
+    assert "This is a test mail" in shown
+    here.act("open", mail)
+    (link,) = set(re.findall(r'href="([^"]+/click\?link=\d+)"', here.desktop.get(f"inbox/mails/{mail}/frame").text))
+    here.desktop.get(link)
+    here.act("reply", mail, text="unsubscribe me")
+    for what in ("one_click", "mailto_opt_out", "out_of_office", "spam", "bounce"):
+        here.act("do", mail, what=what)
+    assert here.sandbox.settle(10)["settled"]
+    done = {deed.kind: deed.outcome for deed in here.sandbox.deeds.kept(mail)}
+    assert done == {"reply": "sent", "one_click": "done", "mailto_opt_out": "sent", "out_of_office": "sent"}
+    after = (here.campaign(real), here.product.get_statistics(TENANT), here.product.get_events(_id(here, real), TENANT))
+    assert after == before
+    with here.product.services.read() as tx:
+        counts = [
+            tx.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+            for table in (tables.replies, tables.unmatched_events, tables.suppressions)
+        ]
+    assert counts == [0, 0, 0]
+
+
+def _id(here: Room, mail: str) -> str:
+    return here.campaign(mail).id
 
 
 def test_without_a_sandbox_there_is_no_inbox(browser: Desktop):

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.rendering import HTML, TEXT, shipped_dir
 from orchestrator.repository import OutreachRepository
 from orchestrator.services.looking import templating
-from tests.dashboard.conftest import Desktop, desktop
+from tests.dashboard.conftest import BASE, Desktop, desktop
 from tests.samples import OTHER_TENANT, TENANT, item
 
 SHIPPED = {name: (shipped_dir() / name).read_text("utf-8") for name in (HTML, TEXT)}
@@ -128,3 +128,60 @@ def test_a_preview_loads_no_picture_but_the_senders_own_logo(
         policy = browser.get("templates/mail").headers["content-security-policy"]
         assert images in policy
         assert "img-src 'none';" in browser.get("templates/mail?show=images+off").headers["content-security-policy"]
+
+
+def _send(browser: Desktop, page: str = "templates", **fields: str):
+    shown = browser.get(page).text
+    hidden = dict(
+        re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', shown.partition('id="test-mail"')[2])
+    )
+    trial = re.search(r'name="trial" value="([\w-]*)" form="test-mail"', shown)
+    assert trial
+    sent = {**hidden, "trial": trial[1], **fields}
+    return browser.client.post(
+        f"/t/{TENANT}/templates/send", data=sent, headers={"referer": str(browser.get(page).url), "origin": BASE}
+    )
+
+
+def test_what_is_shown_is_sent_to_a_colleague_and_stands_below(browser: Desktop):
+    id_ = browser.orchestrator.create_campaign(TENANT, **item()).id
+    told = _send(browser, f"templates?campaign={id_}", to="ann@sender.test")
+    assert told.url.query == f"campaign={id_}&done={browser.orchestrator.desk.test_mails(TENANT)[0].id}".encode()
+    assert "SendGrid has the test mail to ann@sender.test." in told.text
+    edit = f"templates?mail=nothing+optional&trial={_trial(_try(browser, mail='nothing optional', text='Tried.').text)}"
+    shown = _send(browser, edit, to="bob@sender.test").text
+    assert "You are looking at an edit" in shown
+    assert "an edit that was tried out" in shown
+    assert "The last 2" in shown
+    first, second = browser.orchestrator.services.transport.sent  # type: ignore[attr-defined]
+    assert (first.subject, second.text.strip()) == ("[Test] Our memo on 114 Maple Street", "Tried.")
+    assert [event.event_type for event in browser.orchestrator.get_events(id_, TENANT)] == ["scheduled"]
+    browser.orchestrator.handle_webhook(
+        {"event": "bounce", "timestamp": 1_800_000_000, "sg_event_id": "x", "reason": "550 <b>no</b>",
+         "tenant_id": TENANT, "campaign_id": first.campaign_id, "outreach_message_id": first.message_id}
+    )  # fmt: skip
+    shown = browser.get("templates").text
+    assert "Bounced" in shown
+    assert "550 &lt;b&gt;no" in shown
+
+
+def test_a_refused_test_mail_says_why_beside_its_field_and_keeps_what_was_typed(browser: Desktop):
+    for to, words in (("x@home.com", "OUTREACH_TEST_RECIPIENTS"), ("", "Write an address"), ("<b>", "not an email")):
+        answer = _send(browser, "templates?mail=nothing+optional", to=to)
+        assert answer.status_code == 400
+        assert words in answer.text
+        assert "<b>&" not in answer.text
+        assert 'aria-invalid="true"' in answer.text
+        assert "made-up mail: nothing optional" in answer.text
+    assert 'value="x@home.com"' in _send(browser, to="x@home.com").text
+    browser.orchestrator.operations.pause("over lunch")
+    answer = _send(browser, to="ann@sender.test")
+    assert (answer.status_code, "over lunch" in answer.text) == (409, True)
+    assert browser.orchestrator.desk.test_mails(TENANT) == []
+
+
+def test_a_test_mail_is_sent_once_however_often_its_button_is_pressed(browser: Desktop):
+    first = _send(browser, to="ann@sender.test", seen="0190f3a0-0000-7000-8000-000000000001")
+    again = _send(browser, to="ann@sender.test", seen="0190f3a0-0000-7000-8000-000000000001")
+    assert first.url == again.url
+    assert len(browser.orchestrator.desk.test_mails(TENANT)) == 1

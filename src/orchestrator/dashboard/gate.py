@@ -30,6 +30,7 @@ _STATUS: dict[type[errors.OrchestratorError], HTTPStatus] = {
     errors.WebhookError: HTTPStatus.CONFLICT,
     errors.InvalidState: HTTPStatus.CONFLICT,
     errors.TemplateError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.SendError: HTTPStatus.CONFLICT,
     errors.ConfigurationError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 _TITLES = {

@@ -65,6 +65,8 @@ class Mail:
     opened: bool
     #: Whether its owner was made up to fill the charts.
     simulated: bool
+    #: Whether it is a test mail: it belongs to no campaign, and what happens to it moves nothing.
+    test: bool = False
 
 
 class Counts(NamedTuple):

@@ -1,4 +1,4 @@
-"""Templates: which are in use, what is wrong with them, how mails look with them, and edits that are only tried out."""
+"""Templates: those in use, what is wrong with them, how mails look with them, edits to try out, and test mails."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator import errors
+from orchestrator.dashboard import specimens
 from orchestrator.dashboard.campaign import VIEWS, framed, framed_text
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
@@ -61,14 +62,15 @@ def _asked(
 
 
 def routes(house: House) -> APIRouter:
-    """Return the page, the mail it shows, the files, and the form that tries edits out."""
+    """Return the page, the mail it shows, the files, and the forms that try edits out and send test mails."""
     router = APIRouter(include_in_schema=False)
     seen, sent, chosen = Depends(house.view), Depends(house.posted), Depends(_asked)
     desk, here = house.orchestrator.desk, "/t/{tenant}/templates"
 
     @router.get(here)
-    def page(asked: Asked = chosen, view: View = seen) -> Response:
-        return house.frame.page(view, "templates.html", **_context(house, view, asked))
+    def page(asked: Asked = chosen, done: str = "", view: View = seen) -> Response:
+        told = specimens.context(house, view, done)
+        return house.frame.page(view, "templates.html", **_context(house, view, asked), **told)
 
     @router.get(here + "/mail")
     def mail(asked: Asked = chosen, view: View = seen) -> Response:
@@ -90,6 +92,13 @@ def routes(house: House) -> APIRouter:
         sources = {name: form[field].replace("\r\n", "\n") for field, name in _FIELDS.items()}
         trial = desk.templates.try_out(view.tenant.tenant_id, sources, content)
         return RedirectResponse(f"{view.home}/templates?{asked.address(trial=trial)}#edit", HTTPStatus.SEE_OTHER)
+
+    @router.post(here + "/send")
+    def send(view: View = seen, form: Form = sent) -> Response:
+        asked = _asked(form["mail"], form["campaign"], form["show"], q=form["q"], trial=form["trial"])
+        done = specimens.send(house, view, form).id
+        query = "&".join(filter(None, (asked.address(), urlencode({"done": done}))))
+        return RedirectResponse(f"{view.home}/templates?{query}#tests", HTTPStatus.SEE_OTHER)
 
     return router
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator import errors
 from orchestrator.dashboard.mailbox import ACTS, CLIENTS, FAULTS, Carrier, Counts, Happening, Letter, Mail
+from orchestrator.domain.specimen import CATEGORY
 from orchestrator.sandbox import Message, Sandbox
 from orchestrator.sandbox.deeds import Deed
 from orchestrator.sandbox.happenings import SCANNER
@@ -193,6 +194,7 @@ class SandboxMailbox:
             arrived=arrived,
             opened=not {"open", "click"}.isdisjoint(kinds),
             simulated=simulated,
+            test=CATEGORY in message.categories,
         )
 
     def _event(self, event: dict[str, Any]) -> Happening:
