@@ -205,3 +205,41 @@ def test_every_figure_is_what_a_count_of_all_campaigns_gives(chaos: Chaos):
             assert [day.day for day in series] == days
             counted = Counter({(day.day, kind): n for day in series for kind, n in day.counts.items() if n})
             assert counted == _by_day(all_, zone, days, by_sending=by_sending), (name, by_sending)
+    _the_same_everywhere(chaos, all_)
+
+
+def _the_same_everywhere(chaos: Chaos, all_: list[OutreachCampaign]) -> None:
+    """What waits is one number, whoever is asked: the library, the desk, the dispatcher, status, doctor, the search."""
+    on, now = chaos.on, chaos.clock.now()
+    board, status, doctor = on.desk.board(TENANT), on.operations.status(), on.operations.doctor()
+    scheduled = [one for one in all_ if one.status == "scheduled"]
+    held = sum(one.hold_reason is not None for one in scheduled)
+    said = {on.desk.waiting(TENANT)["held"], status.held, on.desk.count_campaigns(TENANT, "is:held")}
+    assert said | {sum(n for _, n in board.held)} == {held}
+    spring = on.desk.imports.one(TENANT, "spring", fresh=True)
+    assert spring is not None
+    assert spring.batch.held == sum(one.hold_reason is not None for one in scheduled if one.batch == "spring")
+    attempts = [attempt for one in all_ for attempt in on.desk.campaign(TENANT, one.id).attempts]
+    doubtful = sum(attempt.state == "in_doubt" for attempt in attempts)
+    assert {status.in_doubt, board.queued.in_doubt, doctor.waiting + doctor.held} == {doubtful}
+    assert on.desk.waiting(TENANT)["in_doubt"] == on.desk.count_campaigns(TENANT, "is:doubt") == doubtful
+    due = sum(one.next_send_at is not None and one.next_send_at <= now for one in all_)
+    assert {board.queued.due, sum(queue.due for queue in status.queues), on.desk.count_campaigns(TENANT, "is:due")} == {
+        due
+    }
+    assert board.queued.later == sum(one.next_send_at is not None and one.next_send_at > now for one in all_)
+    failed = [one for one in all_ if one.status == "failed"]
+    assert {one.campaign_id for one in board.failures} == {one.id for one in failed}
+    assert board.queued.failed == sum(
+        one.failed_at is not None and now - one.failed_at <= timedelta(days=1) for one in failed
+    )
+    replies = on.operations.replies.list(TENANT, 500)
+    counts = on.desk.letters.page(TENANT).counts
+    assert counts["latest"] == len(replies)
+    assert (
+        counts["waiting"]
+        == on.desk.waiting(TENANT)["replies"]
+        == len(on.operations.replies.list(TENANT, 500, waiting=True))
+    )
+    for label in ("interested", "opt_out", "sold", "other"):
+        assert counts[label] == sum(reply.label == label for reply in replies), label

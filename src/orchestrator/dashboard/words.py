@@ -43,7 +43,7 @@ def chip(status: OutreachStatus | str, held: str | None = None, *, in_doubt: boo
     """Return how a campaign is shown: a hold or a doubt takes the status's place while it lasts."""
     if in_doubt:
         return IN_DOUBT
-    return HELD if held else _CHIPS[OutreachStatus(status)]
+    return HELD if held and status == OutreachStatus.SCHEDULED else _CHIPS[OutreachStatus(status)]
 
 
 def staged(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from orchestrator.repository import reply_lists
+from orchestrator.repository import reply_lists, stages
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import (
     IN_DOUBT,
@@ -29,7 +29,7 @@ _NEWEST = 50
 
 def held(tx: Transaction, tenant_id: str) -> int:
     """Return how many campaigns somebody has to release."""
-    return _count(tx, campaigns, campaigns.c.tenant_id == tenant_id, campaigns.c.hold_reason.is_not(None))
+    return _count(tx, campaigns, campaigns.c.tenant_id == tenant_id, stages.HELD)
 
 
 def in_doubt(tx: Transaction, tenant_id: str) -> int:

@@ -148,7 +148,7 @@ def batches(tx: Transaction, tenant_id: str, labels: Sequence[str]) -> list[Batc
             table.c.status,
             sa.func.count(),
             sa.func.min(table.c.created_at),
-            sa.func.count(table.c.hold_reason),
+            sa.func.count().filter(stages.HELD),
         )
         .where(table.c.tenant_id == tenant_id, same)
         .group_by(table.c.batch, table.c.status)
@@ -228,7 +228,7 @@ def _of_owner(tenant_id: str, key: str) -> sa.Select[str]:
 
 _STAGES = {name: "responded" if name == "answered" else name for name in STAGES}
 _CONDITIONS: dict[str, Callable[[Transaction], sa.ColumnElement[bool]]] = {
-    "held": lambda _: table.c.hold_reason.is_not(None),
+    "held": lambda _: stages.HELD,
     "due": lambda tx: table.c.next_send_at <= tx.now(),
     # Few are in doubt: an index knows them, and which campaigns they are of.
     "doubt": lambda _: sa.tuple_(table.c.tenant_id, table.c.id).in_(

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from orchestrator.domain.campaign import OutreachStatus
 from orchestrator.domain.message import MessageState
+from orchestrator.repository import stages
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import IN_DOUBT, addresses, campaigns, messages
 
@@ -92,7 +93,7 @@ def held(tx: Transaction, tenant_id: str) -> list[tuple[str, int]]:
     """Return (reason, campaigns) of what is held, the most first; of long reasons, their first words."""
     c = campaigns.c
     some = sa.select(sa.func.substr(c.hold_reason, 1, 200).label("reason"))
-    some = some.where(c.tenant_id == tenant_id, c.hold_reason.is_not(None)).limit(LOOKED_AT)
+    some = some.where(c.tenant_id == tenant_id, stages.HELD).limit(LOOKED_AT)
     inner = some.subquery()
     query = sa.select(inner.c.reason, sa.func.count()).group_by(inner.c.reason)
     return [tuple(row) for row in tx.execute(query.order_by(sa.func.count().desc(), inner.c.reason))]

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.message import MessageState
+from orchestrator.repository import stages
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import accounts, campaigns, messages, outbox, tenants
 
@@ -44,7 +45,7 @@ def count_due(tx: Transaction, tenant_id: str, now: datetime) -> int:
 
 def count_held(tx: Transaction) -> int:
     """Return how many campaigns wait for a person, up to `MOST`."""
-    return _count(tx, campaigns, campaigns.c.hold_reason.is_not(None))
+    return _count(tx, campaigns, stages.HELD)
 
 
 def count_in_doubt(tx: Transaction) -> int:

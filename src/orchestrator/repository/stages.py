@@ -25,6 +25,9 @@ _SENT_AT = sa.func.coalesce(_c.sent_at, _ARRIVED_AT, _c.bounced_at)
 _BOUNCED = sa.and_(_c.bounced_at.is_not(None), ~_OWNER_ACTED)
 _DELIVERED = sa.and_(_ARRIVED_AT.is_not(None), ~_BOUNCED)
 _OPEN = sa.and_(_SENT_AT.is_not(None), _ARRIVED_AT.is_(None), _c.bounced_at.is_(None))
+#: What a person has to release before it goes out. The hold of a campaign that has failed, or was called off, stays
+#: for its return, and keeps nothing waiting meanwhile.
+HELD = sa.and_(_c.hold_reason.is_not(None), _c.status == OutreachStatus.SCHEDULED)
 
 
 class Stage(NamedTuple):

@@ -57,7 +57,7 @@ def history_by_type(tx: Transaction, tenant_ids: Sequence[str]) -> dict[str, int
 
 def queued_and_held(tx: Transaction, tenant_ids: Sequence[str]) -> tuple[int, int]:
     """Return how many campaigns of these tenants are in the queue, and how many wait for a person."""
-    query = sa.select(sa.func.count(campaigns.c.next_send_at), sa.func.count(campaigns.c.hold_reason))
+    query = sa.select(sa.func.count(campaigns.c.next_send_at), sa.func.count().filter(stages.HELD))
     queued, held = tx.execute(query.where(campaigns.c.tenant_id.in_(tenant_ids))).one()
     return queued, held
 
