@@ -50,7 +50,7 @@ class Client:
     """One kept-alive connection to a sandbox."""
 
     def __init__(self, url: str) -> None:
-        self.connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+        self.connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = KEY) -> Answer:
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

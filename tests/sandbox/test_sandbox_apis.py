@@ -157,7 +157,7 @@ def test_waiting_returns_the_mail_as_soon_as_it_comes(bench: Start):
     thread.start()
     made.client.send(mail("other@x.com"))
     made.client.send(mail("late@x.com"))
-    thread.join(5)
+    thread.join(30)
     waiter.connection.close()
     assert found[0].json["to"] == "late@x.com"
     assert made.client.call("GET", "/sandbox/api/messages/wait?to=never@x.com&timeout=0.05").status == 404

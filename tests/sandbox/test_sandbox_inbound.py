@@ -323,7 +323,7 @@ def test_clearing_forgets_deeds_and_mail_still_on_its_way(owned: Start, receiver
     message_id = made.client.send(mail("jane@home.example")).headers["x-message-id"]
     receiver.answers = [503] * 10
     deed = made.sandbox.owners.reply(message_id, "Yes")
-    assert deed.wait(5)
+    assert deed.wait(30)
     assert deed.deliveries[0].fate == "pending"
     made.sandbox.clear()
     assert made.sandbox.settle(1)["settled"] is True

@@ -12,7 +12,7 @@ from tests.sandbox.bench import Bench, Receiver, mail
 
 def _accepted(started: Bench, **changes: object) -> Message:
     assert started.client.send(mail("delivered@owners.test", **changes)).status == 202
-    message = started.sandbox.wait_for_message(timeout=5)
+    message = started.sandbox.wait_for_message(timeout=30)
     assert message is not None
     return message
 

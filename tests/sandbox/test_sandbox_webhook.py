@@ -149,7 +149,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_no_refusal():
             for _ in range(3):
                 sandbox.accept(mail("drop@x.com"))
                 report = sandbox.settle(5)
-        thread.join(5)
+        thread.join(30)
     assert (report["refused"], report["acknowledged"], len(posts)) == (0, 3, 3)
 
 

@@ -113,7 +113,7 @@ def test_a_kept_connection_that_died_unnoticed_is_not_sent(how: str) -> None:
         try:
             first = await transport.post(mail())
             hang_up.set()
-            hung_up.wait(5)  # on purpose without await: this loop must not see the hang-up
+            hung_up.wait(30)  # on purpose without await: this loop must not see the hang-up
             return [first, await transport.post(mail()), await transport.post(mail())]
         finally:
             await transport.aclose()
@@ -210,7 +210,7 @@ def test_a_mail_that_waits_too_long_for_a_free_connection_is_not_sent() -> None:
 
     async def two_for_one_connection() -> list[Outcome]:
         async with server:
-            limits = Timeouts(connect=0.1, read=0.3, total=0.5)
+            limits = Timeouts(connect=0.5, read=2.0, total=3.0)
             transport = SendGridTransport("SG.k", server.url, connections=1, timeouts=limits)
             outcomes = await asyncio.gather(transport.post(mail()), transport.post(mail()))
             await transport.aclose()
@@ -228,7 +228,7 @@ def test_time_outs_end_a_silent_exchange_in_time(limits: Timeouts) -> None:
     [outcome] = talk(RawSendGrid([hang]), timeouts=limits)
     assert isinstance(outcome, Unknown)
     assert "imeout" in outcome.reason
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_cancelling_a_post_cancels_it() -> None:
