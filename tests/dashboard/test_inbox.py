@@ -10,11 +10,12 @@ from itertools import pairwise
 import pytest
 import sqlalchemy as sa
 
-from orchestrator.dashboard import envelope
+from orchestrator.dashboard import envelope, strip
+from orchestrator.domain.message import Accepted, Outcome, Rejected
 from orchestrator.repository import OutreachRepository, tables
 from tests.dashboard.conftest import Desktop
 from tests.dashboard.sandboxed import Room, room, until
-from tests.samples import OTHER_TENANT, TENANT, item, property_record
+from tests.samples import OTHER_TENANT, TENANT, facade, item, property_record
 
 
 @pytest.fixture
@@ -319,7 +320,7 @@ def test_a_mail_is_taken_along_as_a_file_that_mail_programs_read(here: Room):
     read = message_from_bytes(answer.content, policy=policy.default)
     assert "delivered.evil@owners.test" in read["To"]
     assert read["Bcc"] is None
-    assert read["List-Unsubscribe"].startswith("<http")
+    assert read["List-Unsubscribe"].strip().startswith("<http")
     text, page = read.get_body(("plain",)), read.get_body(("html",))
     assert text is not None
     assert page is not None
@@ -340,3 +341,23 @@ def test_all_mails_can_be_deleted_and_nothing_else_is(here: Room):
     assert here.product.get_funnel(TENANT).counts == before
     assert here.product.get_campaign(campaign.id, TENANT) is not None
     assert here.send("delivered.cem@owners.test")
+
+
+def test_what_is_taken_back_or_begun_again_ends_where_the_product_stands_too(repository: OutreachRepository):
+    answers: list[Outcome] = [Rejected("not today")]
+    with facade(repository, lambda _: answers.pop() if answers else Accepted("x1"), base_url="https://go.test") as both:
+        product, transport = both
+        campaign = product.create_campaign(TENANT, **item()).id
+        product.send_due()
+        product.retry_failed(TENANT)
+        product.send_due()
+        product.handle_webhook({"event": "open", "tenant_id": TENANT, "campaign_id": campaign})
+        token = transport.sent[-1].headers["List-Unsubscribe"].partition("/u/")[2].partition(">")[0]
+        product.unsubscribe(token, "all")
+        product.undo_unsubscribe(token)
+        causes = strip.told([], product.get_events(campaign, TENANT))
+    changed = [(cause.title, {change.what: change.how for change in cause.changes}) for cause in causes]
+    assert changed[-1] == (
+        "You took the opt-out back", {"Opt-outs": "1 → 0", "Status": "unsubscribed → opened"}
+    )  # fmt: skip
+    assert changed[0] == ("Your worker sent it", {"Status": "scheduled → sent"})

@@ -7,7 +7,7 @@ read again here from its beginning. So the strip shows the same to everybody, al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,11 +43,16 @@ _CAUSES = {
     "mailto_opt_out": ("stop", "You opted out by mail"),
     "scan": ("machine", "A scanner visited every link"),
 }
+#: What takes opt-outs back; it names them.
+_UNDONE = "opt_out_undone"
+#: What makes a mail due again: what had become of the one before counts no more, up to this rank.
+_BEGINS_AGAIN = frozenset({"retried", "rescheduled"})
+_LASTING = lifecycle.RANK[Status.BOUNCED]
 #: Effects whose cause no mailbox knows of.
 _OWN_CAUSES = {
     "sent": ("plane", "Your worker sent it"),
     "unsubscribed": ("stop", "You opted out on the page"),
-    "resubscribed": ("return", "You took the opt-out back"),
+    _UNDONE: ("return", "You took the opt-out back"),
 }
 #: Which effects a deed may have, which arrives without an event of SendGrid's.
 _EFFECTS = {
@@ -67,7 +72,6 @@ _COUNTED = {
     ("responded", False): "Replies",
     ("auto_reply", False): "Automatic answers",
     ("unsubscribed", False): "Opt-outs",
-    ("resubscribed", False): "Opt-outs taken back",
     ("complained", False): "Spam reports",
     ("bounced", False): "Bounces",
     ("blocked", False): "Blocks",
@@ -158,20 +162,34 @@ def _effects(happening: Happening, left: dict[str, OutreachEvent]) -> Iterator[O
 
 def _replayed(events: Sequence[OutreachEvent]) -> dict[str, list[Change]]:
     """Return what each entry of the history changed, by its id."""
-    counts, status = Counter[str](), Status.SCHEDULED
+    counts = Counter[str]()
+    #: What each entry argues for; what is taken back argues no more.
+    argued: dict[str, Status] = {}
     found: dict[str, list[Change]] = {}
     for event in events:
-        found[event.id] = changes = []
+        before = _highest(argued)
         if words := _COUNTED.get((event.event_type, event.machine)):
-            changes.append(Change(words, f"{counts[words]} → {counts[words] + 1}"))
+            found[event.id] = [Change(words, f"{counts[words]} → {counts[words] + 1}")]
             counts[words] += 1
+        changes = found.setdefault(event.id, [])
         if event.machine and event.event_type == "opened":
             changes.append(Change("Human opens", f"{counts['Human opens']}, unchanged"))
+        if event.event_type == _UNDONE:
+            gone = [id_ for id_ in event.event_data.get("voided", ()) if argued.pop(id_, None)]
+            changes.append(Change("Opt-outs", f"{counts['Opt-outs']} → {counts['Opt-outs'] - len(gone)}"))
+            counts["Opt-outs"] -= len(gone)
+        if event.event_type in _BEGINS_AGAIN:
+            argued = {id_: status for id_, status in argued.items() if lifecycle.RANK[status] >= _LASTING}
         reached = None if event.machine else _STATUS.get(event.event_type)
-        if reached is not None and lifecycle.RANK[reached] > lifecycle.RANK[status]:
-            changes.append(Change("Status", f"{status} → {reached}"))
-            status = reached
+        if reached is not None:
+            argued[event.id] = reached
+        if (after := _highest(argued)) is not before:
+            changes.append(Change("Status", f"{before} → {after}"))
     return found
+
+
+def _highest(argued: Mapping[str, Status]) -> Status:
+    return max(argued.values(), key=lifecycle.RANK.__getitem__, default=Status.SCHEDULED)
 
 
 def _own_cause(event: OutreachEvent, changes: Sequence[Change]) -> Cause:
