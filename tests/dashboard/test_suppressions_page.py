@@ -111,11 +111,11 @@ def test_the_list_is_searched_and_read_page_by_page(browser: Desktop):
     entered(browser, "jdoe@gmail.com")
     first = browser.get("suppressions").text
     assert "50 shown of 61" in first
-    on = re.search(r'href="[^"]*/(suppressions\?after=[^"]+)">On', first)
+    on = re.search(r'href="[^"]*/(suppressions\?after=[^"]+)">Next', first)
     assert on is not None
     second = unescape(browser.get(unescape(on[1])).text)
     assert ("owner59@owners.test" in second, "owner00@owners.test" in second) == (True, False)
-    back = re.search(r'href="[^"]*/(suppressions\?before=[^"]+)">Back', second)
+    back = re.search(r'href="[^"]*/(suppressions\?before=[^"]+)">Previous', second)
     assert back is not None
     assert "jdoe@gmail.com" in browser.get(unescape(back[1])).text
     assert "30 shown of 30" in browser.get("suppressions?reason=bounce").text
@@ -143,10 +143,46 @@ def test_a_file_is_taken_in_row_by_row_and_its_rejects_can_be_downloaded(browser
     assert ("new@b.test", "bounce") in listed(browser)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\xff" * 1000, b"PK\x03\x04" + bytes(range(256)) * 20, b'"' * 5000])
-def test_a_file_that_is_no_list_stores_nothing(browser: Desktop, content: bytes):
-    assert taken_in(browser, content).status_code == 200
-    assert listed(browser) == []
+#: file: (its bytes, the line that is named, what is said of it, what is stored of it)
+BROKEN: dict[str, tuple[bytes, str, str, list[str]]] = {
+    "a workbook": (b"PK\x03\x04" + bytes(range(256)) * 20, "1", "starts an Excel workbook or a zip archive; save", []),
+    "UTF-16": ("\ufeffemail\na@b.test\n".encode("utf-16-le"), "1", "starts a text in UTF-16; save the file as CSV", []),
+    "UTF-16, unmarked": ("email".encode("utf-16-le"), "1", "holds a NUL character; save the file as CSV", []),
+    "latin-1": ("value,source\na@b.test,Jos\xe9\nc@d.test,x\n".encode("latin-1"), "2", "(byte 13 of the line); save",
+                ["c@d.test"]),
+    "a quote that stays open": (b'email,source\na@b.test,"me\nc@d.test,x\n', "2", "quote that opens is closed",
+                                ["c@d.test"]),
+    "a comma too many": (b"email,source\na@b.test,me, too\n", "2", "has 3 values, the header has 2 columns; put", []),
+    "a column twice": (b"email,reason,email\na@b.test,,c@d.test\n", "1", "the column 'email' twice; leave", []),
+    "NULs": (b"email\na@b.test\n\x00\x00\n", "3", "holds a NUL character", ["a@b.test"]),
+    "no address": (b"a@b.test\nSmith\n", "2", "no property's id. Write an address", ["a@b.test"]),
+    "quotes alone": (b'"' * 5000, "1", "is no address", []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", BROKEN)
+def test_what_is_wrong_with_a_file_is_said_with_its_line_and_what_to_do(browser: Desktop, file: str):
+    content, line, words, stored = BROKEN[file]
+    shown = taken_in(browser, content)
+    rejected = re.findall(r'<tr><th scope="row" class="r">(\d+)</th><td data-l="Why">([^<]*)<', shown.text)
+    assert [one[0] for one in rejected] == [line]
+    assert words in unescape(rejected[0][1])
+    assert [value for value, _ in listed(browser)] == stored
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbfemail,reason\r\na@b.test,sold\r\n", b"email\ra@b.test\r", b"email;reason\na@b.test;\n", b"a@b.test"],
+    ids=["BOM and CR LF", "CR alone", "semicolons", "no line end"],
+)
+def test_what_other_programs_write_is_read(browser: Desktop, content: bytes):
+    assert '<h2 id="dh">Taken in</h2>' in taken_in(browser, content).text
+    assert [value for value, _ in listed(browser)] == ["a@b.test"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"email,reason\n", b"# a note\n"])
+def test_a_file_without_rows_says_so(browser: Desktop, content: bytes):
+    assert "The file is empty, or holds nothing but a header" in taken_in(browser, content).text
 
 
 def test_forms_that_are_none_of_ours_change_nothing(browser: Desktop):

@@ -37,6 +37,7 @@ _TITLES = {
     HTTPStatus.NOT_FOUND: "There is no such page",
     HTTPStatus.BAD_REQUEST: "That cannot be read",
     HTTPStatus.FORBIDDEN: "Nothing was done",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "That is too much",
     HTTPStatus.CONFLICT: "That cannot be done now",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available right now",
 }

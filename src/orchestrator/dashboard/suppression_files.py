@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from orchestrator import errors
-from orchestrator.contracts.lines import Lines
+from orchestrator.contracts.lines import Lines, with_line_feeds
 from orchestrator.dashboard import sheets
 from orchestrator.dashboard.uploads import Upload
 from orchestrator.dashboard.viewing import House
@@ -94,11 +94,11 @@ def _entries(
     lists: SuppressionLists, tenant_id: str, file: BinaryIO, reason: str | None, result: Result
 ) -> Iterator[Entry]:
     now, source = lists.now(), f"import {result.name}"[:200]
-    for row in suppression_rows.read(Lines(file)):
+    for row in suppression_rows.read(Lines(with_line_feeds(file))):
         if row.item is None:
             result.reject(row.line, f"row {row.problem}", row.raw)
             continue
         try:
             yield lists.entry_of(tenant_id, row.item, now, reason=reason, source=source)
         except errors.ValidationError as error:
-            result.reject(row.line, str(error), row.raw)
+            result.reject(row.line, f"{error}. {error.fix}" if error.fix else str(error), row.raw)

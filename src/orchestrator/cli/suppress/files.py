@@ -16,7 +16,7 @@ from orchestrator.cli.imports.command import opened_source
 from orchestrator.cli.imports.progress import Progress
 from orchestrator.cli.imports.tally import Tally
 from orchestrator.cli.output import Output
-from orchestrator.contracts.lines import Lines
+from orchestrator.contracts.lines import Lines, with_line_feeds
 from orchestrator.repository.suppressions import Entry
 from orchestrator.services.owners import suppression_rows as rows
 from orchestrator.services.owners.suppression import parse_reason
@@ -47,7 +47,7 @@ def import_file(job: Job, output: Output) -> ExitCode:
     stopped = 0
     with opened_source(job.source) as (stream, size), session.opened() as orchestrator, Tally(job.rejects) as tally:
         tally.counts = {"new": 0, "known": 0, "rejected": 0}
-        lists, lines = orchestrator.operations.suppressions, Lines(stream)
+        lists, lines = orchestrator.operations.suppressions, Lines(with_line_feeds(stream))
         with Progress(f"Importing {job.source}", size, output) as progress:
             for chunk in lists.import_(_entries(lists, tenant, job, lines, tally)):
                 tally.counts["new"] += chunk.new

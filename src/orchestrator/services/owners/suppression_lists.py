@@ -209,7 +209,8 @@ async def _next(pages: AsyncIterator[list[Any]]) -> list[Any] | None:
     return await anext(pages, None)
 
 
-def header_of(first: str) -> list[str] | None:
+def header_of(first: str, delimiter: str = ",") -> list[str] | None:
     """Return the columns that a file's first line names, or None when it is no header but a row."""
-    names = [name.strip().strip("\ufeff").lower() for name in next(csv.reader([first]), [])]
+    cells = next(csv.reader([first], delimiter=delimiter), [])
+    names = [name.strip().strip("\ufeff").lower() for name in cells]
     return names if set(names) & {*VALUES} else None
