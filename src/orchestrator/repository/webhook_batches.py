@@ -5,7 +5,7 @@ They belong to the installation, not to a tenant: nobody knows whose a batch is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,6 +91,12 @@ def get(tx: Transaction, id_: str) -> WebhookBatch | None:
 def body(tx: Transaction, id_: str) -> bytes | None:
     """Return the body of a batch, compressed as it is kept; None when it was not kept."""
     return tx.execute(sa.select(table.c.body).where(table.c.id == id_)).scalar()
+
+
+def bodies(tx: Transaction, ids: Iterable[str]) -> dict[str, bytes | None]:
+    """Return the bodies of batches by their ids, compressed as they are kept; None for one that was not kept."""
+    query = sa.select(table.c.id, table.c.body).where(tx.dialect.among(table.c.id, ids))
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def waiting(tx: Transaction, limit: int) -> list[WebhookBatch]:
