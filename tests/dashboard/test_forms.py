@@ -472,7 +472,7 @@ def _bombarded(browser: Desktop, to: str, known: dict[str, str], *, is_ours: boo
     """Send everything that may come to a path, and yield each answer with what it answers."""
     csrf, kind = proof(browser), {"content-type": "application/x-www-form-urlencoded"}
     for act in acts_of(browser, to) if is_ours else ["hold"]:
-        for what, changed in HOSTILE.items():
+        for what, changed in HOSTILE.items() if is_ours else [("nothing", HOSTILE["nothing"])]:
             fields = {name: changed(value.format(**known)) for name, value in FIELDS.items() if value != "{}"}
             body = "&".join(f"{name}={value}" for name, value in fields.items())
             yield browser.client.post(to, content=f"csrf={csrf}&act={act}&{body}", headers=kind), f"{act}, {what}"
