@@ -15,6 +15,7 @@ from orchestrator.domain.message import Accepted, Outcome, Rejected
 from orchestrator.repository import OutreachRepository, tables
 from tests.dashboard.conftest import Desktop
 from tests.dashboard.sandboxed import Room, room, until
+from tests.dashboard.test_forms import HOSTILE
 from tests.samples import OTHER_TENANT, TENANT, facade, item, property_record
 
 
@@ -145,7 +146,7 @@ def test_the_strip_shows_what_was_refused_and_what_came_twice(here: Room):
     assert "not taken" in shown
     assert "Not taken in yet. The provider tries again." in shown
     here.sandbox.faults.set(bad_signature=0.0, duplicate_new_id=1.0)
-    here.sandbox.settle(10)
+    here.sandbox.settle(60)
     assert dict(here.strip(mail))["You opened it"]["Human opens"] == "0 → 1"
 
 
@@ -172,7 +173,7 @@ def test_unread_mail_comes_first_to_the_eye_and_can_be_searched(here: Room):
     assert len(re.findall("data-row", found)) == 1
     assert "No mail is like that" in here.desktop.get("inbox?q=nobody").text
     here.act("every", what="machine_open")
-    assert here.sandbox.settle(10)["settled"]
+    assert here.sandbox.settle(60)["settled"]
     assert [here.campaign(mail).machine_opened_at is not None for mail in mails] == [False, True, True]
 
 
@@ -234,6 +235,25 @@ def test_nonsense_is_refused_in_words_and_does_nothing(here: Room):
     assert _status(here, mail) == "delivered"
 
 
+def test_whatever_is_sent_to_it_is_answered_with_a_page_and_an_answer_that_comes_twice_is_sent_once(here: Room):
+    mail = here.send()
+    csrf = re.search(r'name="csrf" value="([^"]+)"', here.desktop.get("inbox").text)
+    assert csrf is not None
+    post, kind = here.desktop.client.post, {"content-type": "application/x-www-form-urlencoded"}
+    once = {"csrf": csrf[1], "act": "reply", "mail": mail, "text": "Yes, Saturday works!", "client": "gmail"}
+    assert [post(f"/t/{TENANT}/inbox", data=once).status_code for _ in range(3)] == [200, 200, 200]
+    assert until(lambda: "You replied" in dict(here.strip(mail)))
+    assert [title for title, _ in here.strip(mail)].count("You replied") == 1
+    for act in ("open", "reply", "do", "every", "simulate", "misbehave", "behave"):
+        for what, changed in HOSTILE.items():
+            fields = {
+                name: changed("x") for name in ("mail", "what", "text", "client", "owners", "seed", "error_429", "q")
+            }
+            body = "&".join(f"{name}={value}" for name, value in ({"csrf": csrf[1], "act": act} | fields).items())
+            answer = post(f"/t/{TENANT}/inbox", content=body, headers=kind)
+            assert (answer.status_code < 500, "<h1" in answer.text) == (True, True), (act, what)
+
+
 def test_another_tenants_mail_is_not_there(here: Room):
     mail = here.send()
     other = here.desktop.client
@@ -276,7 +296,7 @@ def test_a_test_mail_arrives_marked_and_nothing_that_is_done_to_it_moves_anythin
     here.act("reply", mail, text="unsubscribe me")
     for what in ("one_click", "mailto_opt_out", "out_of_office", "spam", "bounce"):
         here.act("do", mail, what=what)
-    assert here.sandbox.settle(10)["settled"]
+    assert here.sandbox.settle(60)["settled"]
     done = {deed.kind: deed.outcome for deed in here.sandbox.deeds.kept(mail)}
     assert done == {"reply": "sent", "one_click": "done", "mailto_opt_out": "sent", "out_of_office": "sent"}
     after = (here.campaign(real), here.product.get_statistics(TENANT), here.product.get_events(_id(here, real), TENANT))

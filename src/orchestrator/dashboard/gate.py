@@ -162,6 +162,7 @@ async def _again(house: House, request: Request, problem: again.Problem, status:
     if answer is not None and "hx-request" in request.headers:
         # A fragment takes the summary alone: what is being typed stays as it is.
         said = {"HX-Retarget": f"#{SUMMARY}", "HX-Reselect": f"#{SUMMARY}", "HX-Reswap": "outerHTML"}
+        said["HX-Replace-Url"] = "false"
         answer.headers.update(said)
     return answer
 
