@@ -39,3 +39,8 @@ def test_statuses_stand_in_the_order_of_a_campaigns_life():
     found = [name for name, _ in words.staged(dict.fromkeys(sorted(OutreachStatus), 1))]
     assert found[:6] == ["scheduled", "sent", "delivered", "opened", "clicked", "responded"]
     assert set(found) == set(OutreachStatus)
+
+
+def test_what_was_counted_up_to_a_limit_says_so():
+    assert [words.up_to(n) for n in (0, 999, 1000)] == ["0", "999", "1,000+"]
+    assert words.up_to(5000, 5000) == "5,000+"

@@ -131,7 +131,12 @@ def _environment() -> jinja2.Environment:
     )
     environment.globals.update(asset=_asset, chip=words.chip, latest_event=words.latest_event, named=named)
     environment.filters.update(
-        number=words.number, percent=words.percent, span=words.span, quoted=quoted, staged=words.staged
+        number=words.number,
+        up_to=words.up_to,
+        percent=words.percent,
+        span=words.span,
+        quoted=quoted,
+        staged=words.staged,
     )
     return environment
 

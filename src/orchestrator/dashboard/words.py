@@ -56,6 +56,11 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def up_to(value: int, most: int = 1000) -> str:
+    """A number that was counted up to `most` only: ``1000`` as ``1,000+``."""
+    return f"{number(most)}+" if value >= most else number(value)
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """``0.0417`` as ``4.2%``; None, when there is nothing to divide by, as a dash."""
     return "–" if value is None else f"{100 * value:.{digits}f}%"
