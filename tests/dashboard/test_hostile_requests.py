@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes
 
 import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from orchestrator import app
+from orchestrator.dashboard.envelope import as_file
+from orchestrator.dashboard.mailbox import Letter, Mail
 from tests.dashboard.conftest import BASE, Desktop
 from tests.samples import OTHER_TENANT, TENANT, item
 
@@ -129,3 +133,18 @@ def test_nothing_of_another_tenant_is_reached_through_its_id(browser: Desktop, c
         assert answer.status_code < 500, path
     assert browser.orchestrator.get_events(campaign, TENANT) == before
     assert browser.orchestrator.desk.letters.page(TENANT, "latest", limit=5).letters[0].reply == found[0].reply
+
+
+def test_a_mail_is_a_file_whatever_its_headers_say():
+    evil = '=?utf-8?q?x?=\r\nBcc: all@owners.test\u2028<\x00\ud800[\u00e9@\u202e,;("'
+    mail = Mail(
+        id="x", number=7, campaign_id="", to=evil, to_name=evil, sender=evil, subject=evil, state="delivered",
+        at=datetime(2026, 1, 5, tzinfo=UTC), unread=False, arrived=True, opened=True, simulated=False,
+    )  # fmt: skip
+    headers = {"From": evil, "Message-ID": "<", "Reply-To": evil, "reply-to": evil, "Sender": "<<", evil: evil}
+    file = as_file(Letter(mail=mail, html=evil, text=evil, headers=headers, request={}, links={}))
+    read = message_from_bytes(bytes(file.body))
+    assert read["Bcc"] is None
+    assert {name.lower() for name in read.keys()} == {  # noqa: SIM118 -- a message is no mapping
+        "from", "to", "subject", "date", "message-id", "reply-to", "sender", "mime-version", "content-type",
+    }  # fmt: skip

@@ -192,6 +192,8 @@ def test_forms_that_are_none_of_ours_change_nothing(browser: Desktop):
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
     assert browser.client.post(path, content=b"--x\r\nnothing", headers=broken).status_code in (400, 403)
     assert browser.client.post(path, content=iter([b"a"]), headers=broken).status_code == 411
+    both = {**broken, "Content-Length": "10", "Transfer-Encoding": "chunked"}
+    assert browser.client.post(path, content=b"--x\r\nnothing", headers=both).status_code == 411
     huge = {**broken, "Content-Length": str(9 * 1024 * 1024)}
     assert browser.client.post(path, content=b"", headers=huge).status_code == 413
     assert taken_in(browser, b"a@b.test\n", because="boredom").status_code == 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email import policy
+from email.contentmanager import raw_data_manager
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
 
@@ -24,6 +25,8 @@ _DOCTYPE = re.compile(r"\s*<!doctype[^<>]*>", re.IGNORECASE)
 #: What a header's name may be made of (RFC 5322, §2.2), and what its value must not hold.
 _NAME = re.compile(r"[!-9;-~]{1,76}")
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+#: The newer policies understand what they write, and fail at what they do not understand.
+_AS_IT_STANDS = policy.compat32.clone(linesep="\r\n")
 #: Headers that are made here, from what is known of the mail.
 _OWN = frozenset({"from", "to", "subject", "date", "message-id", "mime-version"})
 
@@ -66,24 +69,29 @@ def as_file(letter: Letter) -> Response:
 
 def _written(letter: Letter) -> EmailMessage:
     mail = letter.mail
-    message = EmailMessage(policy.SMTP)
+    message = EmailMessage(_AS_IT_STANDS)
     message["From"] = _value(letter.headers.get("From", mail.sender))
-    message["To"] = formataddr((_value(mail.to_name) if mail.to_name != mail.to else "", _value(mail.to)), "utf-8")
+    message["To"] = formataddr((_value(mail.to_name) if mail.to_name != mail.to else "", _ascii(mail.to)), "utf-8")
     message["Subject"] = _value(mail.subject)
     message["Date"] = format_datetime(mail.at)
     message["Message-ID"] = _value(letter.headers.get("Message-ID", ""))
     for name, value in letter.headers.items():
         if _NAME.fullmatch(name) and name.lower() not in _OWN and not name.lower().startswith("content-"):
             message[name] = _value(value)
-    message.set_content(_text(letter.text))
+    message.set_content(_text(letter.text), content_manager=raw_data_manager)
     if letter.html:
-        message.add_alternative(_text(letter.html), subtype="html")
+        message.add_alternative(_text(letter.html), subtype="html", content_manager=raw_data_manager)
     return message
 
 
 def _value(text: str) -> str:
     """Return a header's value on one line, without what no header can hold."""
     return _UNWRITABLE.sub(" ", text).strip()
+
+
+def _ascii(text: str) -> str:
+    """Return an address as a header can hold it."""
+    return _value(text).encode("ascii", "replace").decode()
 
 
 def _text(text: str) -> str:

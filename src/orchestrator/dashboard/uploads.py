@@ -53,7 +53,8 @@ class Uploads:
         """
         session = await run_in_threadpool(self._house.session, request)
         length = request.headers.get("content-length", "")
-        if not length.isdecimal():
+        # With both, the length says nothing (RFC 9112 §6.3).
+        if not length.isdecimal() or "transfer-encoding" in request.headers:
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "The file came without its length. Nothing was done.")
         if int(length) > LIMIT:
             await _let_pass(request)
