@@ -18,6 +18,7 @@ from benchmarks.measuring import Options, expect, say
 from benchmarks.populated import Places
 from benchmarks.stores import Store
 from orchestrator import OutreachStatus, app
+from orchestrator.domain import search
 
 DEFAULT_N = 100_000
 CALLS = 60
@@ -48,7 +49,7 @@ PAGES = {
     "search_opens_by_machines": "/campaigns?q=is:machine",
     "search_due": "/campaigns?q=is:due",
     "search_in_doubt": "/campaigns?q=is:doubt",
-    "search_answered": "/campaigns?q=is:answered",
+    **{f"search_{stage}": f"/campaigns?q=is:{stage}" for stage in search.STAGES},
     "count_of_a_word": "/campaigns?q=maple&count=1",
     "count_of_what_is_due": "/campaigns?q=is:due&count=1",
     "count_of_a_status": "/campaigns?q=status:scheduled&count=1",
@@ -94,7 +95,7 @@ def run(store: Store, options: Options) -> Iterator[dict[str, Any]]:
 
 def _pages(pages: Any, places: Places, options: Options) -> Iterator[tuple[str, dict[str, Any]]]:
     with TestClient(pages, base_url="http://127.0.0.1") as client:
-        client.get("/")
+        client.get("/", follow_redirects=False)
         for case, path in PAGES.items():
             if options.case in case:
                 yield case, _measured(client, HOME + path.format(**asdict(places)))
