@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from orchestrator import errors
+from orchestrator.sandbox import strangers
 from orchestrator.sandbox.answers import JsonAnswer, failure
 from orchestrator.sandbox.control_api import PREFIX, control_routes
 from orchestrator.sandbox.owners.people import DEEDS
@@ -91,6 +92,17 @@ def _guarded(api: SendApi, route: Route) -> Route:
     return Route(route.path, checked, methods=list(route.methods or ()))
 
 
+def _ours(route: Route) -> Route:
+    """Return the route closed to pages of other sites."""
+    endpoint: Callable[[Request], Awaitable[Response]] = route.endpoint
+
+    async def checked(request: Request) -> Response:
+        refusal = strangers.refusal(request)
+        return await endpoint(request) if refusal is None else failure(403, refusal)
+
+    return Route(route.path, checked, methods=list(route.methods or ()))
+
+
 def _account_routes(sandbox: Sandbox) -> list[Route]:
     async def scopes(request: Request) -> Response:
         return JsonAnswer({"scopes": SCOPES})
@@ -134,11 +146,15 @@ async def _caller_error(request: Request, error: Exception) -> Response:
 
 
 def create_application(sandbox: Sandbox) -> Starlette:
-    """Return the ASGI application of a sandbox; SendGrid's endpoints need a key, the control API needs none."""
+    """Return the ASGI application of a sandbox; SendGrid's endpoints need a key.
+
+    The control API needs none; it is closed to pages of other sites.
+    """
     api = SendApi(sandbox)
     account = (*_account_routes(sandbox), *suppression_routes(sandbox), *parse_routes(sandbox))
     guarded = [_guarded(api, route) for route in account]
+    control = [_ours(route) for route in control_routes(sandbox)]
     return Starlette(
-        routes=[Route("/", _index), Route("/v3/mail/send", MailSend(api)), *guarded, *control_routes(sandbox)],
+        routes=[Route("/", _index), Route("/v3/mail/send", MailSend(api)), *guarded, *control],
         exception_handlers={HTTPException: _http_error, errors.OrchestratorError: _caller_error},
     )
