@@ -387,6 +387,15 @@ def test_the_second_of_two_people_is_told_what_the_first_did(browser: Desktop, a
     assert sent(browser, f"campaigns/{id_}", {"act": act, "reason": TYPED, "seen": now}).status_code == 200
 
 
+def test_holding_several_leaves_the_reasons_of_others(browser: Desktop):
+    free, held = campaign(browser), campaign(browser)
+    browser.orchestrator.hold_campaign(held, TENANT, "waits for the lawyer")
+    answer = sent(browser, "campaigns", {"act": "hold", "id": [free, held], "reason": "too early"})
+    assert "1 campaign held. 1 campaign was so before." in answer.text
+    stored = [browser.orchestrator.get_campaign(one, TENANT) for one in (free, held)]
+    assert [one and one.hold_reason for one in stored] == ["too early", "waits for the lawyer"]
+
+
 def test_a_pause_and_a_name_are_not_replaced_unseen(browser: Desktop):
     seen = _seen(browser, "dispatcher")
     browser.orchestrator.operations.pause("the auditors are here", TENANT)

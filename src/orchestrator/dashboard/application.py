@@ -65,8 +65,6 @@ def create_app(
         mailbox=mailbox,
     )
     gate.install(app, house)
-    #: Makes the answer to what nobody foresaw, for whoever puts the last middleware around this.
-    app.state.unforeseen = gate.unforeseen(house)
     app.add_middleware(Packing)
     app.state.live = watch = live.Live(_marks(house))
     for routes in (assets.routes(), gate.routes(house), live.routes(house, watch)):

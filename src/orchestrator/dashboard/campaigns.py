@@ -103,6 +103,8 @@ def _one(house: House, act: str, campaign: str, tenant: str, reason: str) -> str
     """Do it to one; return whether it was ``done``, ``unchanged`` because it was so before, or ``refused``."""
     product = house.orchestrator
     before = product.get_campaign(campaign, tenant)
+    if act == "hold" and before is not None and before.hold_reason:
+        return "unchanged"  # whoever held it first has said why
     try:
         if act == "hold":
             after = product.hold_campaign(campaign, tenant, reason)

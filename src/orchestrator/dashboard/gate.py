@@ -74,19 +74,14 @@ def routes(house: House) -> APIRouter:
     @router.post("/login")
     async def enter(request: Request) -> Response:
         house.access.check_host(request)
-        form = Form.read(await read_body(request))
-        typed = again.brought(form["kept"]) if is_from_here(request) else None
-        asked = Asked(local_path(form["next"] or "/"), ended=typed is not None, kept=form["kept"] if typed else "")
-        refusal = await run_in_threadpool(_refusal, house, door, request, form["password"], asked)
-        if refusal is not None:
-            return refusal
-        answer = await _back(house, request, asked.after, typed)
-        door.remember(answer)
-        return answer
+        return await _let_in(house, door, request)
 
     @router.post("/logout")
     async def leave(request: Request) -> Response:
-        await house.posted(request)
+        try:
+            await house.posted(request)
+        except LoginNeeded:  # that is what was wanted
+            return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         house.access.end_session(house.session(request))
         answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         answer.delete_cookie(house.access.cookie, secure=house.access.secure, httponly=True, samesite="lax")
@@ -133,6 +128,8 @@ def install(app: FastAPI, house: House) -> None:
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
     app.add_middleware(Settling)
+    #: Makes the answer to what nobody foresaw, for whoever puts the last middleware around this.
+    app.state.unforeseen = unforeseen(house)
 
 
 def unforeseen(house: House) -> Callable[[str], Response]:
@@ -184,6 +181,19 @@ async def _to_login(house: House, request: Request, needed: LoginNeeded) -> Resp
 
 def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+
+
+async def _let_in(house: House, door: Door, request: Request) -> Response:
+    """Open a session for whoever knows the password, else ask again."""
+    form = Form.read(await read_body(request))
+    typed = again.brought(form["kept"]) if is_from_here(request) else None
+    asked = Asked(local_path(form["next"] or "/"), ended=typed is not None, kept=form["kept"] if typed else "")
+    refusal = await run_in_threadpool(_refusal, house, door, request, form["password"], asked)
+    if refusal is not None:
+        return refusal
+    answer = await _back(house, request, asked.after, typed)
+    door.remember(answer)
+    return answer
 
 
 def _refusal(house: House, door: Door, request: Request, password: str, asked: Asked) -> Response | None:
