@@ -13,16 +13,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
+from orchestrator import OutreachOrchestrator
 from orchestrator.cli.demo.stage import Play, Stage, staged
 from tests.rendering.looks import AXE, CHROMIUM_ARGS, GRAVE
 
 Scheme = Literal["light", "dark"]
-WIDTHS = (320, 768, 1280)
+WIDTHS = (320, 768, 1280, 1920)
 MATRIX: tuple[tuple[Scheme, int], ...] = tuple((scheme, width) for scheme in ("light", "dark") for width in WIDTHS)
 DAILY: tuple[tuple[Scheme, int], ...] = (("light", 1280), ("dark", 320))
 LIGHTEST = 60_000  # bytes, packed, with all that a page brings along
@@ -33,9 +35,13 @@ KNOWN = (
     "/t/{tenant}/campaigns?q=status:sent+color:red",
     "/t/{tenant}/campaigns?q=nobody-such",
 )
+#: What changes the rows of a page, or the mail in its frame, and nothing that could break.
+_SAME = {"by", "count", "days", "mail", "only"}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: What is no page: downloads, and the mails inside of pages.
 _OTHER = re.compile(r"\.(?:csv|json|jsonl|eml)$|/file/|/mail$|/frame$|/raw$|/static/|/logout$|/export")
+#: Longer than any line, with nowhere to break.
+_LONG = "Maximilianmustermannstrasse" * 7
 _EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 
 _LISTEN = """
@@ -43,12 +49,23 @@ window.violations = [];
 document.addEventListener('securitypolicyviolation',
   e => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
 """
-_RUN_AXE = """grave => axe.run(document, { resultTypes: ['violations'], iframes: false }).then(found => found.violations
+_RUN_AXE = """grave => axe.run(document, { resultTypes: ['violations'], iframes: false,
+    rules: { 'target-size': { enabled: true } } }).then(found => found.violations
   .filter(v => grave.includes(v.impact))
   .map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html.slice(0, 160)).join(' | ')}`))"""
 _WIDER = """() => [...document.querySelectorAll('body *')]
   .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.wrap, pre, textarea, svg, [popover]'))
   .slice(0, 3).map(e => e.outerHTML.slice(0, 120))"""
+#: What a box cuts off, or hides behind a scroll bar of its own, though it could break.
+_CUT = """() => [...document.querySelectorAll('.flush, .wrap:has(> .cards)')]
+  .filter(e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1)
+  .map(e => `${e.scrollWidth} in ${e.clientWidth}: ${e.outerHTML.slice(0, 120)}`)"""
+#: What readers may set (WCAG 2.2, 1.4.12).
+_SPACED = """on => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync('*{line-height:1.5!important;letter-spacing:.12em!important;word-spacing:.16em!important}');
+  document.adoptedStyleSheets = on ? [sheet] : [];
+}"""
 _WIDTH = "document.documentElement.scrollWidth"
 _BROUGHT = "script[src], link[rel=stylesheet], link[rel=icon]"
 _CONTROLS = """() => {
@@ -137,12 +154,21 @@ class Crawler:
             found += [f"{scheme} {width}: {told}" for told in self.page.evaluate(_RUN_AXE, GRAVE)]
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
-            if self.page.evaluate(_WIDTH) > width:
-                self.page.wait_for_timeout(300)  # a chart follows its page a moment later
-            if (wide := self.page.evaluate(_WIDTH)) > width:
-                found.append(f"{width}: is {wide} px wide: {self.page.evaluate(_WIDER)}")
+            found += self._too_wide(str(width), width)
+        self.page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+        self.page.evaluate(_SPACED, True)
+        found += self._too_wide(f"{WIDTHS[0]} spaced", WIDTHS[0])
+        self.page.evaluate(_SPACED, False)
         found += [f"policy: {told}" for told in self.page.evaluate("window.violations")]
         return self._faults + found
+
+    def _too_wide(self, look: str, width: int) -> list[str]:
+        """Return what does not fit into the open page."""
+        if self.page.evaluate(_WIDTH) > width:
+            self.page.wait_for_timeout(300)  # a chart follows its page a moment later
+        wide, cut = self.page.evaluate(_WIDTH), self.page.evaluate(_CUT)
+        told = [f"{look}: is {wide} px wide: {self.page.evaluate(_WIDER)}"] if wide > width else []
+        return told + [f"{look}: cuts off {one}" for one in cut]
 
     @contextmanager
     def nothing_happens(self) -> Iterator[None]:
@@ -193,8 +219,9 @@ class Crawler:
 def _kind(path: str) -> str:
     """Return what pages of one kind have in common: the path without ids, and the names of what is asked."""
     parts = urlsplit(path)
-    asked = sorted({name for name, _ in parse_qsl(parts.query)})
-    return f"{_ID.sub('ID', parts.path)}?{'&'.join(asked)}"
+    asked = {name for name, _ in parse_qsl(parts.query)} - _SAME
+    asked -= {"q"} if parts.path.endswith("/inbox") else set()
+    return f"{_ID.sub('ID', parts.path)}?{'&'.join(sorted(asked))}"
 
 
 @contextmanager
@@ -204,7 +231,7 @@ def demo() -> Iterator[Stage]:
         stage.import_sample()
         product, tenant = stage.orchestrator, stage.tenant
         product.desk.describe_tenant(tenant, name="Acme Realty", time_zone="America/Chicago")
-        stage.wait_until(stage.everything_left, 20)
+        stage.wait_until(stage.everything_left, 60)
         some = [each.id for each in product.desk.campaigns(tenant).campaigns]
         record = {
             "id": "0190f3a0-0000-7000-8000-00000000e411",
@@ -213,10 +240,27 @@ def demo() -> Iterator[Stage]:
         }
         evil = product.create_campaign(tenant, record, {"score": 6}, "https://memo.example.test/6", batch=_EVIL).id
         product.hold_campaign(evil, tenant, _EVIL)
+        product.hold_campaign(_endless(product, tenant), tenant, _LONG)
         product.record_reply(some[0], tenant, _EVIL * 20)
         product.handle_webhook({"event": "bounce", "type": "bounce", "reason": _EVIL, "campaign_id": some[1],
                                 "tenant_id": tenant})  # fmt: skip
         yield stage
+
+
+def _endless(product: OutreachOrchestrator, tenant: str) -> str:
+    """Create two campaigns whose every word is too long for any column, one of them answered; return the other."""
+    created: list[str] = []
+    for number, letter in enumerate("lm"):
+        record = {
+            "id": f"0190f3a0-0000-7000-8000-00000000e41{number + 2}",
+            "owner": {"name": _LONG, "email": f"{letter * 64}@{'d' * 60}.{'e' * 60}.example.test"},
+            "address": {"line1": _LONG, "city": _LONG, "state": "OH", "zip": "45402"},
+        }
+        memo, later = f"https://memo.example.test/{_LONG}", datetime.now(UTC) + timedelta(days=number)
+        more = {"batch": _LONG[:100], "scheduled_at": later}
+        created.append(product.create_campaign(tenant, record, {"score": 7}, memo, **more).id)
+    product.record_reply(created[0], tenant, f"Stop. {_LONG} {'9' * 300}")
+    return created[1]
 
 
 def _say(line: str) -> None:

@@ -7,6 +7,7 @@ in every combination.
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -105,6 +106,61 @@ def test_keys_move_search_help_and_close(crawler: Crawler, stage: Stage):
     expect(page.locator("h2", has_text="What happened")).to_be_visible()
 
 
+def test_the_focus_is_led_kept_and_given_back(crawler: Crawler, stage: Stage):
+    page = crawler.page
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{stage.url}/t/{stage.tenant}/campaigns")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    hold = page.get_by_role("button", name="Hold", exact=True)
+    hold.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#hold")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(hold).to_be_focused()
+    page.keyboard.press("j")
+    href = page.evaluate("document.activeElement.getAttribute('href')")
+    page.mouse.move(5, 5)  # a list under the pointer waits
+    waiting = _waiting(stage)
+    expect(page.locator(f"#list a[href$='{waiting}']")).to_be_visible(timeout=60_000)
+    assert page.evaluate("document.activeElement.getAttribute('href')") == href
+    stage.orchestrator.cancel_campaign(waiting, stage.tenant)
+
+
+def test_exact_times_and_what_is_ticked_are_told_without_a_pointer(crawler: Crawler, stage: Stage):
+    page = crawler.page
+    page.goto(f"{stage.url}/t/{stage.tenant}/campaigns")
+    shown = "getComputedStyle(document.querySelector('main time[title]'), '::after').content"
+    assert page.evaluate(shown) == "none"
+    page.locator("[data-clock]").focus()
+    page.keyboard.press("Enter")
+    assert re.fullmatch(r'"\d+ \w{3} \d{4} \d\d:\d\d:\d\d Chicago"', page.evaluate(shown))
+    page.reload()
+    expect(page.locator("[data-clock]")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("t")
+    assert page.evaluate(shown) == "none"
+    boxes = page.locator("input[name=id]")
+    boxes.nth(0).check()
+    boxes.nth(1).check()
+    expect(page.locator("#list header")).to_contain_text("2 ticked")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.locator("#cancel")).to_contain_text("Cancel 2 campaigns")
+
+
+def test_a_campaigns_page_prints_without_what_cannot_be_pressed_on_paper(crawler: Crawler, stage: Stage):
+    page = crawler.page
+    page.goto(f"{stage.url}/t/{stage.tenant}/campaigns")
+    page.goto(stage.url + (page.locator("[data-row] th a").nth(3).get_attribute("href") or ""))
+    page.emulate_media(media="print")
+    assert page.locator("button:visible, .nav:visible, .top:visible").count() == 0
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.locator(".tl > li").first).to_be_visible()
+    page.emulate_media(media="screen")
+
+
 _HIDDEN = """hidden => {
   Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
   document.dispatchEvent(new Event('visibilitychange'));
@@ -122,18 +178,18 @@ def test_six_open_tabs_do_not_block_a_seventh_and_all_stay_current(browser: Brow
         tab.goto(address)
         expect(tab.locator("[data-word]")).to_have_text("Live")
     seventh = context.new_page()
-    seventh.goto(address, timeout=3000)
+    seventh.goto(address, timeout=30_000)
     assert len(set(streams)) == 1
     before = tabs[-1].locator("#list .chip", has_text="Held").count()
     stage.orchestrator.hold_campaign(_waiting(stage), stage.tenant, "seen by all tabs")
     for tab in (tabs[0], tabs[-1], seventh):
-        expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before + 1, timeout=15_000)
+        expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before + 1, timeout=60_000)
     for tab in tabs:
         tab.evaluate(_HIDDEN, True)
     expect(tabs[0].locator("[data-word]")).to_have_text("Paused")
     held = stage.orchestrator.desk.campaigns(stage.tenant, "is:held").campaigns[0].id
     stage.orchestrator.release_campaign(held, stage.tenant)
-    expect(seventh.locator("#list .chip", has_text="Held")).to_have_count(before, timeout=15_000)
+    expect(seventh.locator("#list .chip", has_text="Held")).to_have_count(before, timeout=60_000)
     for tab in (tabs[0], tabs[-1]):  # what happened meanwhile is caught up with
         expect(tab.locator("#list .chip", has_text="Held")).to_have_count(before + 1)
         tab.evaluate(_HIDDEN, False)
@@ -175,7 +231,7 @@ def test_an_edit_is_previewed_while_it_is_typed(crawler: Crawler, stage: Stage):
     page.goto(f"{stage.url}/t/{stage.tenant}/templates")
     field = page.get_by_label(HTML)
     field.fill(field.input_value().replace("{{ greeting }}", "Well met!", 1))
-    expect(page.locator("#result")).to_contain_text("You are looking at an edit", timeout=20_000)
+    expect(page.locator("#result")).to_contain_text("You are looking at an edit", timeout=60_000)
     expect(page.frame_locator("iframe.mail").locator("body")).to_contain_text("Well met!")
     assert "trial=" not in page.url
 

@@ -31,6 +31,7 @@ ID = "0198a4c2-7c1e-7d3a-9f5b-2c4d6e8f0a1b"
         ('batch:"the ""big"" one"', Search(batch='the "big" one')),
         ("batch:" + search.quoted('a "b" status:sent') + " x", Search(batch='a "b" status:sent', words=("x",))),
         ('""', Search()),
+        ("state:tx status:bounced", Search(state="TX", status=OutreachStatus.BOUNCED)),
     ],
 )
 def test_what_is_typed_means(typed: str, meant: Search) -> None:

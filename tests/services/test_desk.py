@@ -109,6 +109,8 @@ def test_a_search_finds_what_it_says(repository: OutreachRepository):
         assert found("2 maple") == {"doubt"}
         assert found("100%") == set()
         assert found(held) == {"held"}
+        assert found("state:oh is:held") == {"held"}
+        assert found("state:TX") == set()
 
 
 NAMES = ("JOSÉ MÜLLER", "José Müller", "100% Legal_LLC", "O'Hara \\ Sons /", "İpek Σίσυφος", "Weiß 😀", "smith")

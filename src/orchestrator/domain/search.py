@@ -31,6 +31,8 @@ class Search:
     #: A whole address, or a domain when it begins with ``@``.
     owner: str | None = None
     campaign_id: str | None = None
+    #: Of the property's address: two letters, mostly.
+    state: str | None = None
     #: Some of held, due, doubt, machine, and `STAGES`.
     conditions: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
@@ -41,7 +43,9 @@ class Search:
     def scans(self) -> bool:
         """Whether campaigns have to be looked at one by one, because no index knows what is looked for."""
         pinned = self.campaign_id is not None or (self.owner is not None and not self.owner.startswith("@"))
-        return not pinned and bool(self.words or self.owner or {"due", "machine", *STAGES} & set(self.conditions))
+        return not pinned and bool(
+            self.words or self.owner or self.state or {"due", "machine", *STAGES} & set(self.conditions)
+        )
 
 
 def parse(typed: str) -> Search:
@@ -90,6 +94,10 @@ def _owner(search: Search, value: str) -> Search:
     return _only(search, "owner", "owner:", value.lower())
 
 
+def _state(search: Search, value: str) -> Search:
+    return _only(search, "state", "state:", value.upper()) if value else _problem(search, "Name the state: state:TX.")
+
+
 def _condition(search: Search, value: str) -> Search:
     if value.lower() not in _CONDITIONS:
         return _problem(search, f"is:{value} is not known. There are {', '.join(f'is:{c}' for c in _CONDITIONS)}.")
@@ -118,6 +126,7 @@ _QUALIFIERS = {
     "status": _status,
     "batch": _batch,
     "owner": _owner,
+    "state": _state,
     "is": _condition,
     "id": _id,
 }

@@ -199,6 +199,8 @@ def _conditions(tx: Transaction, tenant_id: str, search: Search) -> Iterator[sa.
     if search.owner is not None:
         whole, key = not search.owner.startswith("@"), _key(search.owner)
         yield c.id.in_(_of_owner(tenant_id, key)) if whole else c.owner_address_key.endswith(key, autoescape=True)
+    if search.state is not None:
+        yield sa.func.upper(_address("state")) == search.state
     for condition in search.conditions:
         yield _CONDITIONS[condition](tx)
     for word in search.words:

@@ -157,7 +157,8 @@
   };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input,textarea,select,[contenteditable]");
-    if (event.key === "Escape" && typing) return event.target.blur();
+    // In a dialog Escape closes it, and the browser gives the focus back to what opened it.
+    if (event.key === "Escape" && typing) return event.target.closest(":popover-open") ? undefined : event.target.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || root.dataset.keys === "off") return;
     const act = keys[event.key];
     if (act) { event.preventDefault(); act(); }
