@@ -130,6 +130,8 @@ def test_every_answer_carries_a_request_id_and_safe_headers(service: Service, pa
     assert first["X-Request-Id"] != second["X-Request-Id"]
     assert first["X-Content-Type-Options"] == "nosniff"
     assert first["X-Frame-Options"] == "DENY"
+    assert first["Cross-Origin-Opener-Policy"] == first["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert first["X-DNS-Prefetch-Control"] == "off"
     assert first["Cache-Control"] == "no-store"
     assert "default-src 'none'" in first["Content-Security-Policy"]
 
