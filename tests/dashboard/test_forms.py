@@ -138,7 +138,7 @@ WRONG: dict[str, tuple[str, str, dict[str, Any], str, str, list[str]]] = {
     ),
     "hold none": (
         "campaigns", "campaigns", {"act": "hold", "q": "", "reason": TYPED},
-        "id", "Tick the campaigns first.", [TYPED],
+        "id", "Campaigns: Nothing was ticked. Tick the campaigns first.", [TYPED],
     ),
     "hold a batch": (
         "batch", "batch?label=spring", {"act": "hold", "label": "spring", "reason": "  "},

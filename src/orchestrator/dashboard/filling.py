@@ -118,7 +118,11 @@ class Page:
         dialog = self._reveal(pressed if wrong is None else wrong)
         if wrong is None and dialog is not None:
             self._describe(dialog)
-        return None if wrong is None else self._mark(wrong)
+        if wrong is None:
+            return None
+        alike = [at for at in controls if self._tokens[at].get("name") == self._tokens[wrong].get("name")]
+        # One of many boxes stands for all of them, which have the name of their form.
+        return self._mark(wrong, self._tokens[span.start].get("aria-label") if len(alike) > 1 else "")
 
     def has(self, sent: Sent) -> bool:
         """Whether the page still has the form that was sent."""
@@ -194,11 +198,11 @@ class Page:
                     token.set(type="submit", formmethod="dialog", formnovalidate=True)
         return holding[-1].start if holding and self._tokens[holding[-1].start].is_("dialog") else None
 
-    def _mark(self, at: int) -> Spot:
+    def _mark(self, at: int, label: str) -> Spot:
         token = self._tokens[at]
         self._describe(at)
         token.set(**{"id": token.get("id") or "refused-field", "autofocus": True, "aria-invalid": "true"})
-        return Spot(token.get("id"), self._label(at))
+        return Spot(token.get("id"), label or self._label(at))
 
     def _describe(self, at: int) -> None:
         token = self._tokens[at]
@@ -228,10 +232,10 @@ def _is_pressed(token: _Token, sent: Sent) -> bool:
 
 
 class _Reader(HTMLParser):
-    """Takes a page apart into tags and texts that together are the page again."""
+    """Takes a page apart into tags and texts that together say the same again."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
+        super().__init__()
         self.tokens: list[_Token] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -244,13 +248,7 @@ class _Reader(HTMLParser):
         self.tokens.append(_Token(self.get_starttag_text() or ""))
 
     def handle_data(self, data: str) -> None:
-        self.tokens.append(_Token(data))
-
-    def handle_entityref(self, name: str) -> None:
-        self.tokens.append(_Token(f"&{name};"))
-
-    def handle_charref(self, name: str) -> None:
-        self.tokens.append(_Token(f"&#{name};"))
+        self.tokens.append(_Token(escape(data, quote=False)))
 
     def handle_comment(self, data: str) -> None:
         self.tokens.append(_Token(f"<!--{data}-->"))
