@@ -48,9 +48,9 @@ def _addresses(campaign: str) -> Iterator[str]:
     for path, names in ASKED.items():
         patterns = [f"{path.format(campaign)}?{name}=<>" for name in names]
         for pattern in (*patterns, *([path.replace("{}", "<>")] if "{}" in path else ())):
-            # Each value meets many parameters, and each parameter every third value.
+            # Each value meets many parameters, and each parameter every fourth value.
             turn += 1
-            yield from (f"/t/{TENANT}/{pattern.replace('<>', value)}" for value in VALUES[turn % 3 :: 3])
+            yield from (f"/t/{TENANT}/{pattern.replace('<>', value)}" for value in VALUES[turn % 4 :: 4])
     for value in VALUES:
         yield from (f"/t/{value}", f"/login?next={value}", f"/login?ended={value}", f"/static/{value}")
 

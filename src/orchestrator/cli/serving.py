@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import uvicorn
 
 from orchestrator import errors
+from orchestrator.cli.patience import Patience
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -64,12 +65,16 @@ class Server(uvicorn.Server):
         app: What is served; its lifespan is run.
         grace: Seconds for requests that are being answered when the server stops.
         on_accepting: Called once, when connections are accepted.
+        patience: How long callers are waited for.
     """
 
-    def __init__(self, app: FastAPI, *, grace: int, on_accepting: Callable[[], object]) -> None:
+    def __init__(
+        self, app: FastAPI, *, grace: int, on_accepting: Callable[[], object], patience: Patience | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http="h11",  # the faster one, where it is installed, has no limit to the length of headers
                 lifespan="on",
                 ws="none",
                 log_config=None,
@@ -79,7 +84,13 @@ class Server(uvicorn.Server):
             )
         )
         self._on_accepting = on_accepting
+        self._patience = patience or Patience()
         self._closing: Callable[[], object] | None = getattr(app.state, "closing", None)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # once a second
+            self._patience.look(self.server_state.connections)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._closing is not None:
