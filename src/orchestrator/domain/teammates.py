@@ -32,7 +32,8 @@ class Teammates:
 
     def told(self) -> str:
         """Say in words who they are."""
-        some = sorted(self.addresses) + [f"any address @{domain}" for domain in sorted(self.domains)]
+        alone = (one for one in self.addresses if one.rpartition("@")[2] not in self.domains)
+        some = sorted(alone) + [f"any address @{domain}" for domain in sorted(self.domains)]
         if self.reserved:
             some.append("addresses at reserved domains such as example.com and .test")
         return ", ".join(some) or "nobody"

@@ -121,7 +121,8 @@ def _told(event: DeliveryEvent) -> Told | None:
     tenant_id, message_id, at = event.tenant_id, event.message_id, event.occurred_at
     if tenant_id in (None, NOBODY) or message_id is None or at is None or event.fact not in _WAY:
         return None
-    return Told(tenant_id, message_id, event.fact, at, event.reason and header_line(event.reason))
+    reason = None if event.fact is Fact.DELIVERED else event.reason  # that is the mailbox's "250 OK"
+    return Told(tenant_id, message_id, event.fact, at, reason and header_line(reason))
 
 
 def _joined(receipts: Sequence[Receipt]) -> Receipt:
