@@ -12,8 +12,6 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-import email_validator
-
 from orchestrator.domain import text
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -161,6 +159,8 @@ def email(value: Any) -> str:
     if plain and plain["top"].lower() not in _SPECIAL_TOP_DOMAINS:
         local, _, domain = address.rpartition("@")
         return f"{local}@{domain.lower()}"
+    import email_validator  # only odd addresses need it
+
     try:
         checked = email_validator.validate_email(
             address, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True

@@ -9,17 +9,13 @@ The statements of a table are built once.
 from __future__ import annotations
 
 import json
-import select
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
 
 import orjson
-import psycopg
 import sqlalchemy as sa
-from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql
 
@@ -35,8 +31,6 @@ _WORTH_COPYING = 50
 #: 40. Few sizes, so that each statement is parsed once. The driver holds Python up between statements only: row by row
 #: would be slower, and ten times so beside another busy thread.
 _AT_ONCE = (500, 50, 5, 1)
-#: Bytes given to libpq at once.
-_PIECE = 1 << 20
 #: A COPY that may fail, in one message: three of them would be three times to wait for Python.
 _UNDOABLE = "SAVEPOINT copying; {}; RELEASE SAVEPOINT copying"
 _POSTGRESQL = postgresql.dialect()
@@ -133,20 +127,10 @@ class Bulk:
         return inserted
 
     def _copy(self, table: sa.Table, columns: Columns, form: str = "{}") -> None:
+        from orchestrator.repository import copying  # PostgreSQL's driver, which nobody with SQLite should wait for
+
         names, data = copy_text(table, columns)
-        sql = form.format(f"COPY {table.name} ({', '.join(names)}) FROM STDIN")
-        driver: Any = self._connection.connection.driver_connection
-        if driver.info.transaction_status == TransactionStatus.IDLE:
-            self._connection.exec_driver_sql("SELECT")  # the driver begins a transaction with the first statement
-        try:
-            _copy_in(driver.pgconn, sql.encode(), data.encode())
-        except (psycopg.Error, UnicodeError) as error:
-            # SQLAlchemy has no COPY; what goes wrong must look as if it had.
-            if driver.closed:
-                self._connection.invalidate(error)
-            raise exc.DBAPIError.instance(
-                sql, None, error, psycopg.Error, connection_invalidated=driver.closed
-            ) from error
+        copying.copy(self._connection, form.format(f"COPY {table.name} ({', '.join(names)}) FROM STDIN"), data)
 
     def _present(self, table: sa.Table, columns: Columns) -> set[str]:
         """Return the ids of those rows that are in the table."""
@@ -156,43 +140,6 @@ class Bulk:
 
     def _execute(self, sql: str, rows: Sequence[Row]) -> int:
         return self._connection.exec_driver_sql(sql, (_as_json(rows),)).rowcount
-
-
-def _copy_in(connection: PGconn, sql: bytes, data: bytes) -> None:
-    """Run one COPY FROM STDIN, and what stands around it, letting other threads run Python while the server works.
-
-    All of it is queued at libpq at once, so that Python is needed again only when the kernel has room for more. What
-    waits is `poll`: the driver's own `get_result` waits too, but keeps Python's lock for as long.
-    """
-    _expect(connection, connection.exec_(sql), ExecStatus.COPY_IN)
-    for start in range(0, len(data), _PIECE):
-        connection.put_copy_data(data[start : start + _PIECE])
-    connection.put_copy_end()
-    _await_answer(connection)
-    ended = [connection.get_result()]
-    while (further := connection.get_result()) is not None:
-        ended.append(further)
-    for result in ended:
-        _expect(connection, result, ExecStatus.COMMAND_OK)
-
-
-def _await_answer(connection: PGconn) -> None:
-    """Wait until everything is sent and answered."""
-    waiting = select.poll()
-    while True:
-        unsent = connection.flush()
-        if not unsent and not connection.is_busy():
-            return
-        waiting.register(connection.socket, select.POLLIN | select.POLLOUT if unsent else select.POLLIN)
-        waiting.poll()
-        connection.consume_input()
-
-
-def _expect(connection: PGconn, result: PGresult | None, status: ExecStatus) -> None:
-    if result is None or result.status != status:
-        state = result.error_field(DiagnosticField.SQLSTATE) if result else None
-        kind = psycopg.errors.lookup(state.decode()) if state else psycopg.OperationalError
-        raise kind(result.get_error_message() if result else connection.get_error_message())
 
 
 def _count(columns: Columns) -> int:

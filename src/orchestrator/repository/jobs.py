@@ -11,8 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from psycopg.conninfo import make_conninfo
-from psycopg.pq import Conninfo
 from sqlalchemy import exc
 
 log = structlog.get_logger(__name__)
@@ -82,6 +80,9 @@ def _version(connection: sa.Connection) -> str | None:
 
 def conninfo(engine: sa.Engine) -> str:
     """Return the address of `engine`'s database for libpq, with Procrastinate's tables first to be found."""
+    from psycopg.conninfo import make_conninfo
+    from psycopg.pq import Conninfo
+
     _, parameters = engine.dialect.create_connect_args(engine.url)
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}  # the rest is for the driver
     kept = {name: value for name, value in parameters.items() if name in known}
