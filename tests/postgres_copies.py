@@ -46,6 +46,7 @@ class Copies:
                 connection.execute(_THROW_OUT)
                 if _state_of(connection) == before:
                     connection.execute(_EMPTY)
+                    connection.execute("SELECT pg_stat_reset()")  # deadlocks are counted for each database
                     self._free.append((name, _state_of(connection)))
                     return
         except psycopg.OperationalError:  # nobody may connect any more, or somebody does not let go

@@ -43,7 +43,7 @@ def sandbox_server(webhook_url: str | None = None) -> Iterator[tuple[Sandbox, Sa
 
 
 def post(port: int, body: Any) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", "/webhooks/sendgrid", json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()

@@ -314,7 +314,7 @@ def test_a_mail_that_is_brought_many_times_at_once_is_stored_once(house: House):
     inbox, start = house.orchestrator.services.inbox, threading.Barrier(8)
 
     def bring(_: int) -> str:
-        start.wait(10)
+        start.wait(60)
         return inbox.take(body, KEY.sign(body)).outcome
 
     with ThreadPoolExecutor(8) as threads:

@@ -41,7 +41,7 @@ def ask(port: int, method: bytes, path: str, body: bytes | None = None, *headers
     lines = [method + b" " + path.encode() + b" HTTP/1.1", b"Host: go.sender.test", b"Connection: close", *headers]
     if body is not None:
         lines.append(b"Content-Length: " + str(len(body)).encode())
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + (body or b""))
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, rest = answer.partition(b"\r\n\r\n")

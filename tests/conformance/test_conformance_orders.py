@@ -127,7 +127,7 @@ def deadlocks(rows: Rows) -> int:
     if not rows.is_postgresql:
         return 0  # one writer at a time cannot wait for another
     others = "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while rows.select(others)[0]["n"] and time.monotonic() < deadline:
         time.sleep(0.02)
     (row,) = rows.select("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")

@@ -86,7 +86,7 @@ def test_connections_cut_in_the_middle_of_batches_lose_nothing(
         sender.start()
     for cut in range(CUTS):
         with progress:  # let something through before the next one
-            assert progress.wait_for(lambda wanted=3 * cut: statuses[200] >= wanted, timeout=30)
+            assert progress.wait_for(lambda wanted=3 * cut: statuses[200] >= wanted, timeout=60)
         cut_connections(postgres_server, service)
     for sender in senders:
         sender.join()

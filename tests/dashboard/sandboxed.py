@@ -40,7 +40,7 @@ class Room:
         """Create a campaign, and return the id of its mail once it was delivered and the product told."""
         campaign = self.product.create_campaign(TENANT, **{**item(email), **more})
         assert until(lambda: self._stamp(campaign.id) is not None)
-        assert self.sandbox.settle(10)["settled"]
+        assert self.sandbox.settle(60)["settled"]
         found = [m.id for m in self.sandbox.messages(limit=5000) if m.custom_args["campaign_id"] == campaign.id]
         return found[0]
 
@@ -110,7 +110,7 @@ def _product(repository: OutreachRepository, url: str, server: SandboxServer) ->
     )
 
 
-def until(condition: Callable[[], bool], timeout: float = 20.0) -> bool:
+def until(condition: Callable[[], bool], timeout: float = 60.0) -> bool:
     """Wait until `condition` holds and return whether it does."""
     deadline, pause = time.monotonic() + timeout, threading.Event()
     while not (held := condition()) and time.monotonic() < deadline:

@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from orchestrator.cli.demo.stage import Play, Stage, staged
 from tests.rendering.looks import AXE, CHROMIUM_ARGS, GRAVE
 
-WAIT = 15_000.0  # milliseconds
+WAIT = 60_000.0  # milliseconds
 #: Counter of the funnel: what its column in the database is.
 COLUMNS = {
     "sent": "sent_at",
@@ -84,7 +84,7 @@ def _by_status_on(page: Page) -> dict[str, int]:
 
 def test_the_first_minute(stage: Stage, context: BrowserContext):
     campaign = stage.write_to_you()
-    assert stage.wait_until(lambda: stage.mail_of(campaign) is not None, 20)
+    assert stage.wait_until(lambda: stage.mail_of(campaign) is not None, 60)
     page, witness = context.new_page(), Witness(context, urlsplit(stage.url).netloc)
     page.goto(stage.inbox(stage.mail_of(campaign)))
     expect(page.get_by_text("Nobody has opened this mail yet")).to_be_visible()
@@ -133,7 +133,7 @@ def test_the_first_minute(stage: Stage, context: BrowserContext):
 
 def test_the_inbox_is_for_everyone(chromium: str, stage: Stage):
     campaign = stage.write_to_you()
-    assert stage.wait_until(lambda: stage.mail_of(campaign) is not None, 20)
+    assert stage.wait_until(lambda: stage.mail_of(campaign) is not None, 60)
     mail = stage.mail_of(campaign)
     found: list[tuple[int, str, str, str]] = []
     with sync_playwright() as playwright:
@@ -164,7 +164,7 @@ def _grave(page: Page) -> list[str]:
 
 def test_it_all_works_without_scripts(chromium: str, stage: Stage):
     campaign = stage.write_to_you()
-    assert stage.wait_until(lambda: stage.mail_of(campaign) is not None, 20)
+    assert stage.wait_until(lambda: stage.mail_of(campaign) is not None, 60)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
         page = browser.new_context(java_script_enabled=False).new_page()

@@ -175,7 +175,7 @@ def test_two_who_wait_for_each_other_are_told_that_the_database_was_busy(reposit
         try:
             with repository.transaction() as tx:
                 addresses.lock(tx, [(T, mine)])
-                both_hold_one.wait(10)
+                both_hold_one.wait(60)
                 addresses.lock(tx, [(T, other)])
             outcomes.append("done")
         except errors.DatabaseBusy as error:

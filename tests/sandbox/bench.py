@@ -162,7 +162,7 @@ class Bench:
     client: Client
 
     def settle(self) -> dict[str, Any]:
-        report = self.sandbox.settle(20)
+        report = self.sandbox.settle(60)
         assert report["settled"], report
         return report
 

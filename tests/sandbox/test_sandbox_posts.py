@@ -21,7 +21,7 @@ def test_an_event_knows_every_attempt_to_bring_it(bench: Callable[..., Bench], r
     receiver.answers += [503]
     started = bench(shards=1)
     message = _accepted(started)
-    assert started.sandbox.settle(5)["settled"]
+    assert started.sandbox.settle(60)["settled"]
     event = message.events[0]["sg_event_id"]
     attempts = started.sandbox.posts(event)
     assert [(one.answer, one.accepted, one.attempt) for one in attempts] == [
@@ -36,7 +36,7 @@ def test_an_event_knows_every_attempt_to_bring_it(bench: Callable[..., Bench], r
 def test_the_first_attempt_can_be_waited_for(bench: Callable[..., Bench]):
     started = bench()
     message = _accepted(started)
-    assert started.sandbox.settle(5)["settled"]
+    assert started.sandbox.settle(60)["settled"]
     (event,) = started.sandbox.act(message.id, "open")
     assert started.sandbox.wait_until_posted([event["sg_event_id"]], 5)
     assert started.sandbox.posts(event["sg_event_id"])[-1].accepted

@@ -24,12 +24,12 @@ def test_what_leaves_was_handed_before_the_opt_out_was_committed(repository: Out
             at_once = threading.Barrier(2)
 
             def send(id_: str = campaign.id, start: threading.Barrier = at_once) -> None:
-                start.wait(10)
+                start.wait(60)
                 orchestrator.send_campaign(id_, TENANT)
 
             sender = threading.Thread(target=send)
             sender.start()
-            at_once.wait(10)
+            at_once.wait(60)
             if turn % 3:
                 threading.Event().wait(0.002 * (turn % 5))
             orchestrator.handle_webhook(opt_out)

@@ -244,7 +244,7 @@ def test_many_threads_sending_one_campaign_send_one_mail(repository: OutreachRep
 
     def slow(_: OutgoingMail) -> Outcome:
         inside.set()
-        assert release.wait(20)
+        assert release.wait(60)
         return Accepted("id")
 
     answers: list[str] = []
@@ -256,7 +256,7 @@ def test_many_threads_sending_one_campaign_send_one_mail(repository: OutreachRep
 
         first = threading.Thread(target=send)
         first.start()
-        assert inside.wait(20)
+        assert inside.wait(60)
         others = [threading.Thread(target=send) for _ in range(6)]
         for thread in others:
             thread.start()
