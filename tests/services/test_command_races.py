@@ -24,9 +24,10 @@ from orchestrator.bootstrap import Parts
 from orchestrator.domain.message import MessageState
 from orchestrator.repository import OutreachRepository, Transaction, messages
 from orchestrator.services.campaigns import commands
+from orchestrator.services.composing.reply_address import OPT_OUT_PURPOSE
 from orchestrator.services.incoming.delivery_events import DeliveryEvents
 from orchestrator.services.owners.suppression import Suppressions
-from orchestrator.services.owners.unsubscribe import PURPOSE, OptOuts
+from orchestrator.services.owners.unsubscribe import OptOuts
 from orchestrator.transports.fake import FakeTransport
 from orchestrator.webhooks import sendgrid
 from tests.samples import MEMO_URL, SCORE, TENANT, new_uuid, property_record
@@ -157,7 +158,7 @@ def give(orchestrator: OutreachOrchestrator, command: str, key: tuple[str, str],
             event = {"event": "unsubscribe", "campaign_id": earlier, "tenant_id": TENANT, "sg_event_id": new_uuid()}
             DeliveryEvents(witnessed).ingest([sendgrid.normalise(event)])
         elif command == "link":
-            token = services.secrets.signer.sign(PURPOSE, (TENANT, earlier, new_uuid()))
+            token = services.secrets.signer.sign(OPT_OUT_PURPOSE, (TENANT, earlier, new_uuid()))
             assert OptOuts(witnessed, services.read, lambda: services.secrets.signer).opt_out(token)
         else:
             due = orchestrator.get_campaign(key[1], TENANT)
