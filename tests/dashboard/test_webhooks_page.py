@@ -72,7 +72,7 @@ def test_a_batch_is_written_down_with_what_became_of_it(repository: OutreachRepo
         assert 'data-on="webhooks"' in shown
         assert browser.orchestrator.desk.marks(TENANT)["webhooks"] != heard
         assert "signature right" in shown
-        assert "1, 1, 1" in shown
+        assert "1 new, 1 known, 1 nobody’s" in shown
         assert "carries none of our ids" in shown
         one = browser.get(f"webhooks/{_only(browser)}").text
         assert "very=private" not in one
