@@ -283,6 +283,11 @@ def test_in_the_demo_a_lost_session_costs_nothing(browser: Desktop):
     answer = browser.client.post(f"{HERE}/dispatcher", data=fields, headers=from_("dispatcher"))
     assert TYPED in unescape(answer.text)
     assert browser.client.get(HERE, follow_redirects=False).status_code == 200
+    browser.client.cookies.clear()
+    file, to = {"file": ("a.csv", b"lost@b.test\n")}, f"{HERE}/suppressions/import"
+    answer = browser.client.post(to, data={"because": "sold"}, files=file, headers=from_("suppressions"))
+    assert "nothing was done. Choose the file once more" in summary(answer.text)
+    assert "lost@b.test" not in browser.get("suppressions").text
     assert browser.orchestrator.operations.status().paused == []
 
 

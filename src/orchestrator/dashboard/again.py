@@ -67,7 +67,12 @@ class Problem:
         return cls(words=words[:1].upper() + words[1:], fix=error.fix, fields=fields)
 
 
-#: Said on the page that somebody comes back to by a login.
+#: Said on the page that somebody comes back to by a login, with what was typed or, after a file, without.
+LOST = Problem(
+    title="You are logged in again",
+    words="Your session had ended, and nothing was done. Choose the file once more, and send it again.",
+    tone="watch",
+)
 BACK = Problem(
     title="You are logged in again",
     words="Your session had ended, and nothing was done. What you typed is still here: look at it, and send it again.",

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from orchestrator import errors
@@ -122,9 +123,12 @@ def install(app: FastAPI, house: House) -> None:
         words = f"The address has something in it that is not read here: {first['loc'][-1]}. {first['msg']}."
         return _problem(house, request, HTTPStatus.BAD_REQUEST, again.Problem(words=words))
 
+    async def gone(_request: Request, _left: ClientDisconnect) -> Response:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody listens
+
     for kind, handler in (
         (LoginNeeded, login), (Repeated, repeated), (Refused, refused), (errors.OrchestratorError, ours),
-        (HTTPException, http), (RequestValidationError, address),
+        (HTTPException, http), (RequestValidationError, address), (ClientDisconnect, gone),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
     app.add_middleware(Settling)
@@ -170,9 +174,11 @@ async def _to_login(house: House, request: Request, needed: LoginNeeded) -> Resp
         page = page_of(request)
         login = LoginNeeded(page, lost=needed.lost).login
         return Response(status_code=HTTPStatus.FORBIDDEN, headers={"HX-Redirect": login, "HX-Reswap": "none"})
-    if not (needed.lost and is_from_here(request) and _is_form(request)):
+    if not (needed.lost and is_from_here(request) and (_is_form(request) or house.access.open)):
         return RedirectResponse(needed.login, HTTPStatus.SEE_OTHER)
-    typed = Sent(request.url.path, needed.after, Form.read(await read_body(request)).every)
+    # A file cannot be given back to a browser: it has to be chosen again.
+    form = Form.read(await read_body(request)) if _is_form(request) else Form.of(())
+    typed = Sent(request.url.path, needed.after, form.every)
     if house.access.open:
         return await _back(house, request, needed.after, typed)
     asked = Asked(needed.after, ended=True, kept=again.carried(typed) or "")
@@ -213,7 +219,8 @@ async def _back(house: House, request: Request, after: str, typed: Sent | None) 
     if typed is None:
         return answer
     cookie = answer.headers["set-cookie"].partition(";")[0]
-    page = await again.shown(house.frame, request, typed, again.BACK, HTTPStatus.OK, cookie=cookie)
+    said = again.BACK if typed.fields else again.LOST
+    page = await again.shown(house.frame, request, typed, said, HTTPStatus.OK, cookie=cookie)
     if page is None:
         return answer
     page.headers["set-cookie"] = answer.headers["set-cookie"]
