@@ -124,10 +124,11 @@ def _summary(days: Sequence[Day]) -> str:
     total: Callable[[str], int] = lambda kind: sum(day.counts[kind] for day in days)  # noqa: E731
     if not total("sent") and not total("delivered"):
         return f"Nothing was sent in these {len(days)} days."
+    replies = total("responded")
     busiest = max(days, key=lambda day: day.counts["delivered"])
     return (
         f"{total('delivered'):,} delivered in {len(days)} days, most on {busiest.day:%a} {busiest.day.day} "
-        f"{busiest.day:%b} ({busiest.counts['delivered']:,}); {total('responded'):,} replies."
+        f"{busiest.day:%b} ({busiest.counts['delivered']:,}); {replies:,} {'reply' if replies == 1 else 'replies'}."
     )
 
 
