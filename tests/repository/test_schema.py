@@ -130,7 +130,6 @@ def test_a_file_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-
 def _insert_campaign(repository: OutreachRepository, **columns: object) -> dict[str, object]:
     row: dict[str, object] = {
         "id": samples.new_uuid(), "tenant_id": samples.TENANT, "property_id": samples.new_uuid(),
