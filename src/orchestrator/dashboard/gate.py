@@ -119,9 +119,7 @@ def install(app: FastAPI, house: House) -> None:
         return answer
 
     async def address(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        words = f"The address has something in it that is not read here: {first['loc'][-1]}. {first['msg']}."
-        return _problem(house, request, HTTPStatus.BAD_REQUEST, again.Problem(words=words))
+        return _problem(house, request, HTTPStatus.BAD_REQUEST, _unread(error))
 
     async def gone(_request: Request, _left: ClientDisconnect) -> Response:
         return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody listens
@@ -134,6 +132,12 @@ def install(app: FastAPI, house: House) -> None:
     app.add_middleware(Settling)
     #: Makes the answer to what nobody foresaw, for whoever puts the last middleware around this.
     app.state.unforeseen = unforeseen(house)
+
+
+def _unread(error: RequestValidationError) -> again.Problem:
+    first = error.errors()[0]
+    words = f"The address has something in it that is not read here: {first['loc'][-1]}. {first['msg']}."
+    return again.Problem(words=words)
 
 
 def unforeseen(house: House) -> Callable[[str], Response]:
