@@ -148,3 +148,15 @@ def test_a_mail_is_a_file_whatever_its_headers_say():
     assert {name.lower() for name in read.keys()} == {  # noqa: SIM118 -- a message is no mapping
         "from", "to", "subject", "date", "message-id", "reply-to", "sender", "mime-version", "content-type",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_what_other_servers_say_cannot_turn_the_reading_order_round(browser: Desktop, campaign: str):
+    browser.orchestrator.send_campaign(campaign, TENANT)
+    reason = "550 \u202eelbisivni\u202c\u200b \x07<b>"
+    said = {"event": "bounce", "type": "bounce", "reason": reason, "tenant_id": TENANT, "campaign_id": campaign}
+    browser.orchestrator.handle_webhook(said)
+    for page in (f"campaigns/{campaign}", "campaigns", "campaigns.csv"):
+        shown = browser.get(page).text
+        assert "550 elbisivni " in shown, page
+        assert not re.search("[\u202a-\u202e\u200b\x07]", shown), page

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from orchestrator.dashboard import assets, words
 from orchestrator.dashboard.access import Session
 from orchestrator.domain.search import quoted
+from orchestrator.domain.text import several_lines
 from orchestrator.repository.tenants import Tenant
 from orchestrator.services.looking.figures import zone_of
 
@@ -128,6 +129,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_readable,
     )
     environment.globals.update(asset=_asset, chip=words.chip, latest_event=words.latest_event, named=named)
     environment.filters.update(
@@ -144,6 +146,11 @@ def _environment() -> jinja2.Environment:
 def _html(content: str, status: int) -> HTMLResponse:
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
     return HTMLResponse(content, status, headers)
+
+
+def _readable(value: Any) -> Any:
+    """Return text without what is invisible or turns the reading order round: it could make one thing look another."""
+    return several_lines(value) if type(value) is str and not value.isprintable() else value
 
 
 def _asset(name: str, kind: str) -> Markup:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from starlette.responses import StreamingResponse
 
+from orchestrator.domain.text import several_lines
+
 #: Characters that make a spreadsheet take a cell for a formula (OWASP, CSV injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -23,7 +25,7 @@ def cell(value: object) -> str:
     """Return a value as text; what a spreadsheet would take for a formula gets a quote in front of it."""
     if value is None:
         return ""
-    shown = value.isoformat() if hasattr(value, "isoformat") else str(value)  # type: ignore[union-attr]
+    shown = value.isoformat() if hasattr(value, "isoformat") else several_lines(str(value))  # type: ignore[union-attr]
     return f"'{shown}" if shown.startswith(FORMULA) else shown
 
 
