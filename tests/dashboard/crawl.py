@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, sync_playwright
 
 from orchestrator import OutreachOrchestrator
 from orchestrator.cli.demo.stage import Play, Stage, staged
@@ -109,7 +109,7 @@ class Crawler:
         self._host = urlsplit(stage.url).netloc
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self._faults.append(f"script: {error}"))
-        self.page.on("dialog", lambda dialog: (self._faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        self.page.on("dialog", self._asked)
         # What a policy forbids never comes here: only what the browser would really have asked for.
         self.context.route(self._is_elsewhere, self._asked_elsewhere)
 
@@ -202,6 +202,10 @@ class Crawler:
             if url not in self._assets:
                 self._assets[url] = len(gzip.compress(self.context.request.get(url).body(), 6))
         return len(gzip.compress(document, 6)) + sum(self._assets[url] for url in urls)
+
+    def _asked(self, dialog: Dialog) -> None:
+        self._faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _said(self, message: Any) -> None:
         expected = "status of 40" in message.text  # pages that are not there are looked at, too
