@@ -16,6 +16,7 @@ from orchestrator.api.edge import Edge
 from orchestrator.dashboard import passwords
 from orchestrator.orchestrator import OutreachOrchestrator
 from orchestrator.publishers.base import Publisher
+from orchestrator.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +46,7 @@ def create_service(
         pages: The dashboard, to stand beside everything else; None: there is none.
         pause: Waits the given seconds between two heartbeats of the webhook endpoint.
     """
-    engine = engines.create(orchestrator, publisher=publisher, dispatch=with_worker)
-    lane = api.Lane()
+    engine, lane = engines.create(orchestrator, publisher=publisher, dispatch=with_worker), api.Lane()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -67,10 +67,7 @@ def create_service(
         base_url=services.settings.base_url,
         unread=services.webhook_endpoint.refused,
         inbox=services.inbox,
-        sender={
-            "company_name": services.settings.company_name or services.settings.from_name,
-            "postal_address": services.settings.postal_address,
-        },
+        sender=_sender(services.settings),
         lane=lane,
     )
     app.router.lifespan_context = lifespan
@@ -117,6 +114,11 @@ def create_pages(
     pages = dashboard.create_app(orchestrator, access, clock=services.clock, mode=mode, start=start, mailbox=mailbox)
     pages.add_middleware(Edge, unforeseen=pages.state.unforeseen)
     return pages
+
+
+def _sender(settings: Settings) -> dict[str, str | None]:
+    """Return what the opt-out page says of who writes."""
+    return {"company_name": settings.company_name or settings.from_name, "postal_address": settings.postal_address}
 
 
 async def _beat(

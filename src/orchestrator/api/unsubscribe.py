@@ -51,22 +51,7 @@ def routes(core: Core, sender: Mapping[str, Any], lane: Lane) -> APIRouter:
 
     async def unsubscribe(token: str, body: bytes = Depends(form_body)) -> HTMLResponse:
         """Opt out at once, whatever the body; a repeated request is answered alike."""
-        return await lane.run(opt_out, token, body)
-
-    def opt_out(token: str, body: bytes) -> HTMLResponse:
-        name, value = chosen(body)
-        try:
-            if len(token) > MAX_TOKEN:
-                pass
-            elif name == "undo":
-                core.undo_unsubscribe(token)
-            else:
-                core.unsubscribe(token, value)
-        except errors.TokenError:
-            pass  # the answer must not tell a forged token from a real one
-        if name == "undo":
-            return pages.undo_answer()
-        return pages.unsubscribe_answer() if name is None else pages.choice_answer()
+        return await lane.run(_opt_out, core, token, body)
 
     async def options() -> Response:
         return Response(status_code=204, headers={"Allow": _ALLOW})
@@ -96,6 +81,22 @@ def _add_those_of_nobody(router: APIRouter) -> None:
     for path in (f"/u/{word}{slash}" for word in SHOWN_ONLY for slash in ("", "/")):
         router.add_api_route(path, say_so, methods=["GET", "HEAD"], include_in_schema=False)
         router.add_api_route(path, say_so_after, methods=["POST"], include_in_schema=False)
+
+
+def _opt_out(core: Core, token: str, body: bytes) -> HTMLResponse:
+    name, value = chosen(body)
+    try:
+        if len(token) > MAX_TOKEN:
+            pass
+        elif name == "undo":
+            core.undo_unsubscribe(token)
+        else:
+            core.unsubscribe(token, value)
+    except errors.TokenError:
+        pass  # the answer must not tell a forged token from a real one
+    if name == "undo":
+        return pages.undo_answer()
+    return pages.unsubscribe_answer() if name is None else pages.choice_answer()
 
 
 def chosen(body: bytes) -> tuple[str | None, str | None]:
