@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks import bare, workload
 from benchmarks.measuring import Measured, Options, Runs, expect, measure, ratio, result
 from benchmarks.stores import Database, Store
+from orchestrator.cli import collector
 
 DEFAULT_N = 5_000
 WARM_UP = 500
@@ -19,6 +20,7 @@ TABLES = ("outreach_campaigns", "outreach_events", "outbox")
 def run(store: Store, options: Options) -> Iterator[dict[str, Any]]:
     """Yield the case ``create_campaigns``."""
     n = options.size(DEFAULT_N)
+    collector.rest()  # as `outreach import` does
     ours, limit, all_tables = Runs(), Runs(), Runs()
     with store.fresh() as database:
         _created(database, min(n, WARM_UP), Options())

@@ -112,6 +112,7 @@ def _serve(kind: str, dsn: str, place: str, public_key: str) -> None:
     import uvicorn
 
     from orchestrator.api import create_app
+    from orchestrator.cli import collector
 
     database = Database(kind, dsn, place)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -124,13 +125,17 @@ def _serve(kind: str, dsn: str, place: str, public_key: str) -> None:
             server.should_exit = True
 
         threading.Thread(target=stop_with_parent, daemon=True).start()
+        collector.rest()
         host, port = listener.getsockname()
         print(f"http://{host}:{port}", flush=True)  # the kernel queues connections until the server accepts them
         server.run(sockets=[listener])
 
 
 def _work(kind: str, dsn: str, place: str, url: str, concurrency: str) -> None:
+    from orchestrator.cli import collector
+
     with workload.product(Database(kind, dsn, place), sendgrid_url=url) as orchestrator:
+        collector.rest()
         print("ready", flush=True)
         for _ in sys.stdin:  # ends with our parent
             sent = 0

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import app
-from orchestrator.cli import failures, logs, serving, session
+from orchestrator.cli import collector, failures, logs, serving, session
 from orchestrator.cli.options import DEFAULT_TENANT
 from orchestrator.cli.output import Output
 from orchestrator.engines import LocalEngine
@@ -40,9 +39,7 @@ def serve(host: str, port: int, *, with_worker: bool, output: Output) -> None:
         url = serving.address_of(listening)
 
         def say() -> None:
-            # Hundreds of thousands of objects that stay as long as the process need not be looked through again.
-            gc.collect()
-            gc.freeze()
+            collector.rest()
             output.say(f"Serving on {url} {'with' if with_worker else 'without'} a worker. Ctrl-C stops.")
             if not orchestrator.services.settings.dashboard_password_hash:
                 output.say("The dashboard is locked: set OUTREACH_DASHBOARD_PASSWORD_HASH to open it.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self
 
+from orchestrator.domain.words import Word
 
-class OutreachStatus(StrEnum):
+
+class OutreachStatus(Word):
     """Where a campaign stands. `lifecycle` says what moves it, and in which rank."""
 
     #: Created; goes out at ``next_send_at``. A dead process leaves it here, still due.

@@ -7,8 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.domain.words import Word
 
-class Fact(StrEnum):
+
+class Fact(Word):
     """A thing that happened and cannot un-happen; facts come late, twice and out of order."""
 
     ACCEPTED = "accepted"  #: SendGrid answered 202 to us
@@ -29,7 +31,7 @@ class Fact(StrEnum):
     NOTED = "noted"  #: stored and nothing else: unknown types, ``group_resubscribe``, a click on our opt-out link
 
 
-class SuppressionReason(StrEnum):
+class SuppressionReason(Word):
     """Why an address must not be written to again."""
 
     BOUNCE = "bounce"

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from orchestrator import errors
 from orchestrator.domain.campaign import OutreachStatus as Status
@@ -97,8 +98,7 @@ RULES: dict[Fact, Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt as the fold sees it."""
 
     step: int
@@ -107,8 +107,7 @@ class Attempt:
     withdrawn: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a campaign stands: its status, and the timestamps that prove it."""
 
     status: Status
@@ -153,12 +152,14 @@ def fold(base: Status, lasting: Stamps, attempts: Iterable[Attempt]) -> Standing
     stamps: Stamps = {name: lasting[name] for name in PER_CAMPAIGN if name in lasting}
     latest: dict[int, Attempt] = {}
     for attempt in attempts:
-        stamps = merge(stamps, {name: attempt.stamps[name] for name in FROM_ANY_ATTEMPT if name in attempt.stamps})
+        for name in FROM_ANY_ATTEMPT:
+            if name in attempt.stamps:
+                stamps = merge(stamps, {name: attempt.stamps[name]})
         known = latest.get(attempt.step)
         if not attempt.withdrawn and (known is None or attempt.number > known.number):
             latest[attempt.step] = attempt
     for attempt in latest.values():
-        stamps = merge(stamps, attempt.stamps)
+        stamps = merge(stamps, attempt.stamps) if stamps else attempt.stamps
     return Standing(status_of(base, stamps), stamps)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+
+from orchestrator.domain.words import Word
 
 
-class MessageState(StrEnum):
+class MessageState(Word):
     """State of one ledger row. At most one attempt per (campaign, step) is in a live state."""
 
     #: Claimed by a worker, not yet handed to the network. If the worker dies the lease ends and it is claimed again.

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.domain.text import JsonText
+from orchestrator.repository.columns import as_read
+from orchestrator.repository.encoding import Columns
 from orchestrator.repository.engine import Transaction
+from orchestrator.repository.keyed import keyed
 from orchestrator.repository.tables import campaigns as table
 
 
@@ -45,24 +48,32 @@ class Place(NamedTuple):
     last_error: str | None
 
 
-def insert_new(tx: Transaction, tenant_id: str, new: Sequence[tuple[Arrival, Place]]) -> set[str]:
-    """Insert those of `new` whose property has no campaign of the tenant yet; return the ids that were inserted.
+_KNOWN = keyed(sa.select(as_read(table.c.property_id)), table.c.tenant_id, table.c.property_id)
 
-    Rows go in sorted by property, so that two importers of the same properties never wait in a circle.
+#: New campaigns, and where each of them stands.
+Placed = Sequence[tuple[Arrival, Place]]
+
+
+def missing(tx: Transaction, tenant_id: str, new: Placed) -> list[tuple[Arrival, Place]]:
+    """Return those of `new` whose property has no campaign of the tenant yet.
+
+    They come sorted by property, so that two importers of the same properties never wait in a circle.
     """
     known = _known_properties(tx, tenant_id, [arrival.property_id for arrival, _ in new])
-    missing = sorted((one for one in new if one[0].property_id not in known), key=_property_id)
-    if not missing:
-        return set()
-    arrivals, places = zip(*missing, strict=True)
+    return sorted((one for one in new if one[0].property_id not in known), key=_property_id)
+
+
+def columns(tx: Transaction, tenant_id: str, new: Placed) -> Columns:
+    """Return the rows of `new`, at least one, by column."""
+    arrivals, places = zip(*new, strict=True)
     columns: dict[str, Sequence[Any]] = {
         **dict(zip(Arrival._fields, zip(*arrivals, strict=True), strict=True)),
         **dict(zip(Place._fields, zip(*places, strict=True), strict=True)),
     }
     tx.note_due(columns["next_send_at"])
     for name, value in (("tenant_id", tenant_id), ("step", 1), ("created_at", tx.now()), ("updated_at", tx.now())):
-        columns[name] = (value,) * len(missing)
-    return tx.bulk.insert_columns_likely_new(table, columns)
+        columns[name] = (value,) * len(new)
+    return columns
 
 
 def campaign(tenant_id: str, arrival: Arrival, place: Place, at: datetime) -> OutreachCampaign:
@@ -79,5 +90,4 @@ def _property_id(one: tuple[Arrival, Place]) -> str:
 
 def _known_properties(tx: Transaction, tenant_id: str, property_ids: Sequence[str]) -> set[str]:
     """Return those of `property_ids` that have a campaign already."""
-    among = tx.dialect.among(table.c.property_id, property_ids)
-    return set(tx.execute(sa.select(table.c.property_id).where(table.c.tenant_id == tenant_id, among)).scalars())
+    return {row[0] for row in tx.look_up(_KNOWN, tenant_id, property_ids)}

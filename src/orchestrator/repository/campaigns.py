@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from orchestrator.domain.campaign import OutreachCampaign, OutreachStatus
 from orchestrator.repository.columns import as_read, column_names
 from orchestrator.repository.engine import Transaction, by_tenant
+from orchestrator.repository.keyed import keyed
 from orchestrator.repository.tables import addresses as people
 from orchestrator.repository.tables import campaigns as table
 from orchestrator.repository.tables import suppressions as entries
@@ -55,6 +56,7 @@ _values = attrgetter(*_COLUMNS)
 #: Everything but the two records, which make up most of a row and matter only to who composes or shows a mail.
 _LEAN = sa.select(*(column for column in table.columns if column.name not in ("property_record", "score_result")))
 _LEANEST = sa.select(*(as_read(table.c[name]) for name in LeanCampaign._fields[1:]))
+_LOCK_LEAN = keyed(_LEANEST, table.c.tenant_id, table.c.id, lock=True)
 _STATUSES = {str(status): status for status in OutreachStatus}  # an enum takes six times as long to find its member
 
 
@@ -100,11 +102,9 @@ def lock_due(tx: Transaction, keys: Iterable[Key], now: datetime) -> dict[Key, O
 
 def lock_lean(tx: Transaction, keys: Iterable[Key]) -> dict[Key, LeanCampaign]:
     """Lock like `lock_many`, and return only what facts are applied to."""
-    query = tx.dialect.locking(_LEANEST.order_by(table.c.id))
     found: dict[Key, LeanCampaign] = {}
     for tenant_id, ids in by_tenant(keys):
-        among = tx.dialect.among(table.c.id, ids)
-        for status, *others in tx.execute(query.where(table.c.tenant_id == tenant_id, among)).all():
+        for status, *others in tx.look_up(_LOCK_LEAN, tenant_id, ids):
             campaign = LeanCampaign(tenant_id, _STATUSES[status], *others)
             found[tenant_id, campaign.id] = campaign
     return found

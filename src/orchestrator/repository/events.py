@@ -14,6 +14,7 @@ from orchestrator.clock import new_id
 from orchestrator.domain.events import Fact
 from orchestrator.domain.text import JsonText
 from orchestrator.repository.columns import column_names
+from orchestrator.repository.encoding import Columns
 from orchestrator.repository.engine import Transaction, by_tenant
 from orchestrator.repository.tables import campaigns
 from orchestrator.repository.tables import events as table
@@ -66,13 +67,11 @@ def insert_new(tx: Transaction, new: Sequence[OutreachEvent]) -> set[str]:
     return tx.bulk.insert_columns_likely_new(table, columns)
 
 
-def insert_first(tx: Transaction, tenant_id: str, new: Sequence[tuple[str, str, str]]) -> None:
-    """Store the first events of campaigns that were inserted just now: (campaign id, what happened, dedupe key)."""
-    if not new:
-        return
+def first_columns(tx: Transaction, tenant_id: str, new: Sequence[tuple[str, str, str]]) -> Columns:
+    """Return the first events of new campaigns, at least one, by column: (campaign id, what happened, dedupe key)."""
     campaign_ids, types, dedupe_keys = zip(*new, strict=True)
     n, now = len(new), tx.now()
-    columns = {
+    return {
         "id": [new_id() for _ in new],
         "tenant_id": (tenant_id,) * n,
         "campaign_id": campaign_ids,
@@ -83,7 +82,6 @@ def insert_first(tx: Transaction, tenant_id: str, new: Sequence[tuple[str, str, 
         "machine": (False,) * n,
         "dedupe_key": dedupe_keys,
     }
-    tx.bulk.insert_columns(table, columns)
 
 
 def of_campaign(tx: Transaction, tenant_id: str, campaign_id: str) -> list[OutreachEvent]:

@@ -18,6 +18,9 @@ COARSE = timedelta(seconds=1)
 MOST_NEIGHBOURS = 500
 #: An attempt is handed over at most so long after its id was made: a lease, and a little for clocks that differ.
 _CLAIM_TO_HAND = timedelta(seconds=100)
+_REPORTED_THROUGH = sa.select(accounts.c.account, accounts.c.reported_through).where(
+    accounts.c.account.in_(sa.bindparam("names", expanding=True)), accounts.c.reported_through.is_not(None)
+)
 
 
 def due(tx: Transaction, now: datetime, limit: int) -> list[tuple[str, str]]:
@@ -41,10 +44,7 @@ def key_of(tx: Transaction, message_id: str, tenant_id: str | None) -> tuple[str
 
 def reported_through(tx: Transaction, names: Iterable[str]) -> dict[str, datetime]:
     """Return, by account, the hand-over time of the latest mail that the provider has reported about."""
-    query = sa.select(accounts.c.account, accounts.c.reported_through).where(
-        accounts.c.account.in_(sorted(set(names))), accounts.c.reported_through.is_not(None)
-    )
-    return dict(tx.execute(query).all())
+    return dict(tx.execute(_REPORTED_THROUGH, {"names": sorted(set(names))}).all())
 
 
 def worth_writing(tx: Transaction, reported: Mapping[str, datetime]) -> dict[str, datetime]:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from orchestrator.domain.cloudevents import WrittenEvent
+from orchestrator.repository.encoding import Columns
 from orchestrator.repository.engine import Transaction
 from orchestrator.repository.tables import outbox as table
 
@@ -17,11 +18,15 @@ def add(tx: Transaction, tenant_id: str, events: Sequence[WrittenEvent]) -> None
     """Write CloudEvents into the outbox; they exist if and only if this transaction commits."""
     if not events:
         return
+    tx.bulk.insert_columns(table, columns(tx, tenant_id, events))
+    tx.published.extend(events)
+
+
+def columns(tx: Transaction, tenant_id: str, events: Sequence[WrittenEvent]) -> Columns:
+    """Return the rows of CloudEvents, at least one, by column."""
     ids, types, texts = zip(*events, strict=True)
     n = len(events)
-    columns = {"id": ids, "tenant_id": (tenant_id,) * n, "type": types, "payload": texts, "created_at": (tx.now(),) * n}
-    tx.bulk.insert_columns(table, columns)
-    tx.published.extend(events)
+    return {"id": ids, "tenant_id": (tenant_id,) * n, "type": types, "payload": texts, "created_at": (tx.now(),) * n}
 
 
 def claim(tx: Transaction, limit: int, lease: timedelta) -> list[dict[str, Any]]:

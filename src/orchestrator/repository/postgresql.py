@@ -8,8 +8,12 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 from psycopg.types.string import TextLoader
 from sqlalchemy import event, exc
+
+from orchestrator.repository.wire import WireArray
 
 # Who stands still in the middle of a transaction, on a host that vanished perhaps, must not keep its locks from all
 # others: no transaction of ours waits for anything but the database. What an operator has set for this stays.
@@ -29,6 +33,15 @@ _PATIENCE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
+
+
+class WireDumper(Dumper):
+    """Hands a `WireArray` to the driver as it is. The server knows its type by a cast in the statement."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: WireArray) -> bytes:
+        return obj.data
 
 
 def connect(url: sa.URL, codec: Mapping[str, Any]) -> sa.Engine:
@@ -72,5 +85,6 @@ def _ask_anew(engine: sa.Engine) -> None:
 def _prepare_postgresql(connection: psycopg.Connection[Any], _record: object) -> None:
     # Ids are texts with us. Making a UUID of each, to take its text again, costs more than reading the row.
     connection.adapters.register_loader("uuid", TextLoader)
+    connection.adapters.register_dumper(WireArray, WireDumper)
     connection.execute(_FORSAKE)
     connection.commit()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from orchestrator import contracts
-from orchestrator.cli import session
+from orchestrator.cli import collector, session
 from orchestrator.cli.failures import ExitCode, InputUnreadable
 from orchestrator.cli.imports import rows
 from orchestrator.cli.imports.progress import Progress
@@ -46,6 +46,7 @@ def run(job: Job, output: Output) -> ExitCode:
     """
     tenant = contracts.parse_id("--tenant", job.tenant)
     format_ = _format(job)
+    collector.rest()
     mapping = rows.parse_mapping(job.mapping)
     with opened_source(job.source) as (stream, size), session.opened() as orchestrator, Tally(job.rejects) as tally:
         lines = Lines(stream)

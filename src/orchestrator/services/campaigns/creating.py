@@ -26,7 +26,7 @@ from orchestrator.repository import Published, Transaction, addresses, arrivals,
 from orchestrator.repository.arrivals import Arrival, Place
 from orchestrator.repository.suppressions import Target
 from orchestrator.services.composing.compose import Replacements
-from orchestrator.services.recording import facts
+from orchestrator.services.recording import births
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,9 @@ Notify = Callable[[Published], object]
 #: Items created in one transaction, at least and at most: each result is handed out after its commit.
 CHUNK = 500
 LARGEST = 1_000
-#: Chunks stored at the same time on PostgreSQL, so that it works on one while Python prepares another; SQLite has one
+#: Chunks stored at the same time on PostgreSQL, so that it works on some while Python prepares another; SQLite has one
 #: writer anyway.
-WRITERS = 2
+WRITERS = 3
 #: Items drafted between two looks at the thread that stores, and seconds that it then has Python for itself.
 TURN = 50
 _MOMENT = 0.00005
@@ -262,10 +262,8 @@ def _insert(tx: Transaction, tenant_id: str, drafts: Sequence[tuple[int, Arrival
     for _, arrival in drafts:
         firsts.setdefault(arrival.property_id, arrival)
     new = [(arrival, _place(arrival, now, suppressed)) for arrival in firsts.values()]
-    fresh = arrivals.insert_new(tx, tenant_id, new)
-    new = [one for one in new if one[0].id in fresh]
-    facts.note_created(tx, tenant_id, new)
-    made = {arrival.property_id: partial(arrivals.campaign, tenant_id, arrival, place, now) for arrival, place in new}
+    fresh = births.write(tx, tenant_id, new)
+    made = {a.property_id: partial(arrivals.campaign, tenant_id, a, place, now) for a, place in new if a.id in fresh}
     known = campaigns.by_property(tx, tenant_id, list(firsts.keys() - made.keys()))
     results = []
     for index, arrival in drafts:

@@ -28,6 +28,8 @@ Incoming = DeliveryEvent | MalformedEvent
 
 #: What is noted of a test mail: its way to the mailbox, and nothing that somebody does to it there.
 _WAY = frozenset({Fact.DEFERRED, Fact.DELIVERED, Fact.DROPPED, Fact.BLOCKED, Fact.EXPIRED, Fact.BOUNCED})
+#: From so many events on it is worth a word to the database what is going to be done.
+_MANY = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,14 @@ class DeliveryEvents:
         return _joined([self._ingest_alone(event) for event in batch])
 
     def _ingest(self, batch: Sequence[Incoming]) -> Receipt:
+        try:
+            return self._store(batch, believing=True)
+        except facts.NotAsClaimed:
+            return self._store(batch, believing=False)
+
+    def _store(self, batch: Sequence[Incoming], *, believing: bool) -> Receipt:
         with self._begin() as tx:
-            receipt, reported = _ingest(tx, batch)
+            receipt, reported = _ingest(tx, batch, believing)
             news = in_doubt.worth_writing(tx, reported)
         if news:
             # After the commit, because senders wait for these rows. Should it fail, so does the batch: the provider
@@ -89,16 +97,21 @@ class DeliveryEvents:
         return self._ingest([refused])
 
 
-def _ingest(tx: Transaction, batch: Sequence[Incoming]) -> tuple[Receipt, dict[str, datetime]]:
-    """Store `batch`; return what became of it, and by account when the latest mail was handed over that it tells of."""
+def _ingest(tx: Transaction, batch: Sequence[Incoming], believing: bool) -> tuple[Receipt, dict[str, datetime]]:
+    """Store `batch`; return what became of it, and by account when the latest mail was handed over that it tells of.
+
+    With `believing`, nothing is looked up for events that name their tenant, campaign and attempt themselves: what they
+    say is as good as always true, and is seen to be before anything is written (`NotAsClaimed`).
+    """
     resolved = [_check(event) for event in batch]
-    reports: list[Report | None] = _resolve(tx, batch, resolved)
+    reports: list[Report | None] = _resolve(tx, batch, resolved, believing)
     unknown = [
         (event, reason or "no campaign of this tenant")
         for event, reason, report in zip(batch, resolved, reports, strict=True)
         if report is None and not _is_nobodys(event)
     ]
-    recorded = facts.record(tx, [report for report in reports if report is not None])
+    named = [report for report in reports if report is not None]
+    recorded = facts.record(tx, named, then=lambda _: tx.update_by_keys() if len(named) >= _MANY else None)
     pausing.note_account_changes(tx, [event for event, _ in unknown])
     _keep_aside(tx, unknown)
     results = [_result(event, report, recorded.statuses) for event, report in zip(batch, reports, strict=True)]
@@ -148,12 +161,18 @@ def _check(event: Incoming) -> str | None:
     return None
 
 
-def _resolve(tx: Transaction, batch: Sequence[Incoming], refused: Sequence[str | None]) -> list[Report | None]:
+def _resolve(
+    tx: Transaction, batch: Sequence[Incoming], refused: Sequence[str | None], believing: bool
+) -> list[Report | None]:
     """Find the campaign and the attempt of each event: by our attempt's id, else our campaign's id, else SendGrid's id.
 
     Never by the address: an address has many campaigns, and a mail may have been forwarded.
     """
-    wanted = [e for e, why in zip(batch, refused, strict=True) if why is None and isinstance(e, DeliveryEvent)]
+    wanted = [
+        event
+        for event, why in zip(batch, refused, strict=True)
+        if why is None and isinstance(event, DeliveryEvent) and not (believing and _names_all(event))
+    ]
     by_message = _by_message(tx, wanted)
     by_campaign = _by_campaign(tx, [e for e in wanted if (e.tenant_id, e.message_id) not in by_message])
     nameless = {e.sendgrid_message_id for e in wanted if e.sendgrid_message_id and not e.campaign_id}
@@ -163,6 +182,9 @@ def _resolve(tx: Transaction, batch: Sequence[Incoming], refused: Sequence[str |
         if why is not None or not isinstance(event, DeliveryEvent):
             reports.append(None)
             continue
+        if believing and event.tenant_id and event.campaign_id and event.message_id:
+            reports.append(_report(event, event.tenant_id, event.campaign_id, event.message_id, claimed=True))
+            continue
         found = by_message.get((event.tenant_id, event.message_id)) or by_campaign.get(
             (event.tenant_id, event.campaign_id)
         )
@@ -171,6 +193,10 @@ def _resolve(tx: Transaction, batch: Sequence[Incoming], refused: Sequence[str |
             found = (tenant_id, campaign_id, message_id) if event.tenant_id in (None, tenant_id) else None
         reports.append(_report(event, *found) if found else None)
     return reports
+
+
+def _names_all(event: DeliveryEvent) -> bool:
+    return bool(event.tenant_id and event.campaign_id and event.message_id)
 
 
 def _by_message(
@@ -201,7 +227,9 @@ def _by_campaign(
     return found
 
 
-def _report(event: DeliveryEvent, tenant_id: str, campaign_id: str, message_id: str | None) -> Report:
+def _report(
+    event: DeliveryEvent, tenant_id: str, campaign_id: str, message_id: str | None, *, claimed: bool = False
+) -> Report:
     return Report(
         tenant_id=tenant_id,
         campaign_id=campaign_id,
@@ -217,6 +245,7 @@ def _report(event: DeliveryEvent, tenant_id: str, campaign_id: str, message_id: 
         reason=event.reason,
         suppress=event.suppress,
         by_provider=True,
+        claimed=claimed,
     )
 
 

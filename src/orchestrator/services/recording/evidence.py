@@ -19,6 +19,8 @@ Attempt = Draft[OutreachMessage | LeanMessage]
 #: (word for the history, id of the attempt, reason)
 Told = tuple[str, str, str]
 
+#: Attempts that count as none. One that was given up as lost counts again as soon as it is proved to have arrived.
+_WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED, MessageState.LOST})
 _UNDECIDED = frozenset({MessageState.RESERVED, MessageState.HANDED, MessageState.IN_DOUBT})
 #: Attempts whose place another one may take.
 _GIVEN_UP = frozenset({MessageState.LOST, MessageState.VOIDED, MessageState.NOT_SENT, MessageState.REJECTED})
@@ -39,6 +41,8 @@ def note(attempts: Sequence[Attempt], attempt: Attempt, fact: Fact, now: datetim
     """
     state: MessageState = attempt["state"]
     told: list[Told] = []
+    if state is MessageState.ACCEPTED and attempt["accepted_at"] is not None:
+        return told  # as good as always: nothing new in that
     if _proves(attempts, attempt, fact):
         if state is not MessageState.ACCEPTED:  # an accepted one has no lease any more
             attempt.change({"state": MessageState.ACCEPTED, "lease_token": None, "lease_until": None})
@@ -81,6 +85,16 @@ def withdraw_reserved(attempts: Sequence[Attempt], step: int | None = None) -> b
     for attempt in reserved:
         attempt.change({"state": MessageState.VOIDED, "error": "withdrawn", "lease_token": None, "lease_until": None})
     return bool(reserved)
+
+
+def is_withdrawn(attempt: Attempt) -> bool:
+    """Tell whether an attempt counts as none."""
+    return attempt["state"] in _WITHDRAWN
+
+
+def as_folded(attempt: Attempt) -> lifecycle.Attempt:
+    """Return an attempt as `lifecycle.fold` wants it."""
+    return lifecycle.Attempt(attempt.before.step, attempt.before.attempt, attempt.stamps, is_withdrawn(attempt))
 
 
 def order(attempt: Attempt) -> tuple[int, int]:

@@ -20,11 +20,10 @@ from orchestrator.domain.events import Fact, Scope, SuppressionReason
 from orchestrator.domain.lifecycle import RULES, clamp, transition
 from orchestrator.domain.suppression import Kind
 from orchestrator.repository import Transaction, addresses, campaigns, events, messages, outbox, statistics
-from orchestrator.repository.arrivals import Arrival, Place
 from orchestrator.repository.engine import by_tenant
 from orchestrator.repository.suppressions import Subject
 from orchestrator.services.recording import suppressing
-from orchestrator.services.recording.announcements import PUBLISHED, announcements, scheduled
+from orchestrator.services.recording.announcements import PUBLISHED, announcements
 from orchestrator.services.recording.standing import Standings
 
 Key = tuple[str, str]
@@ -57,6 +56,8 @@ class Report:
     source: str | None = None
     #: Whether the mail's provider says so, and not we.
     by_provider: bool = False
+    #: Whether nobody has looked yet if there is such a campaign, and if the attempt is one of its own.
+    claimed: bool = False
     #: Columns of the campaign this fact also fills, for example ``response_text``.
     fills: dict[str, Any] = field(default_factory=dict)
 
@@ -92,6 +93,10 @@ def own_key(*parts: str | int | datetime) -> str:
     return sha256("\0".join(["outreach", *map(str, parts)]).encode()).hexdigest()
 
 
+class NotAsClaimed(Exception):
+    """A report names a campaign and an attempt that do not belong together, or that there are not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What became of reports: the positions of those that were new, and where each campaign stands now."""
@@ -116,6 +121,9 @@ def record(
         reports: What happened.
         also: Other campaigns, to be locked with those of the reports, for `then`.
         then: Where a report was new, changes what follows from it for other campaigns; written with everything else.
+
+    Raises:
+        NotAsClaimed: What a report claims of itself is not true; nothing was written, and some rows are locked.
     """
     locked = lock_addresses(tx, reports)
     touched = [locked[position] for position in locked if reports[position].scope is Scope.ADDRESS]
@@ -123,6 +131,8 @@ def record(
     created_since = {r.key for position, r in enumerate(reports) if r.judges_address and position not in locked}
     known = campaigns.lock_lean(tx, {report.key for report in reports} - created_since | {*siblings, *also})
     standings = Standings(known, messages.lean_of_campaigns(tx, known))
+    if not all(standings.has_attempt(report.key, report.message_id) for report in reports if report.claimed):
+        raise NotAsClaimed
     times = _times(reports, standings, tx.now())
     new = _store(tx, reports, times, standings)
     if new:
@@ -138,7 +148,7 @@ def write(tx: Transaction, standings: Standings) -> None:
     """Write what changed in `standings`: attempts, campaigns, history, outbox and, last, the counters."""
     messages.write(tx, standings.message_changes(), standings.new_attempts())
     campaigns.update(tx, standings.campaign_changes())
-    events.insert_new(tx, [_history(tx, *told) for told in standings.history])
+    events.insert_new(tx, [history(tx, *told) for told in standings.history])
     for tenant_id, published in standings.published():
         outbox.add(tx, tenant_id, published)
     statistics.count(tx, standings.count_changes())
@@ -174,20 +184,6 @@ def _by_tenant(named: Iterable[OutreachCampaign]) -> Iterable[tuple[str, list[Ou
     for campaign in named:
         groups.setdefault(campaign.tenant_id, []).append(campaign)
     return groups.items()
-
-
-def note_created(tx: Transaction, tenant_id: str, new: Sequence[tuple[Arrival, Place]]) -> None:
-    """Write history, outbox and counters of campaigns that were just inserted."""
-    now = tx.now()
-    words = {status: str(status) for status in OutreachStatus}
-    before = f"outreach\0created\0{tenant_id}\0"
-    first = [(a.id, words[place.status], sha256(f"{before}{a.id}".encode()).hexdigest()) for a, place in new]
-    events.insert_first(tx, tenant_id, first)
-    held = [(arrival, place.hold_reason) for arrival, place in new if place.hold_reason is not None]
-    events.insert_new(tx, [_history(tx, (tenant_id, a.id), "held", {"reason": reason}) for a, reason in held])
-    waiting = [(a.id, a.property_id, a.context) for a, place in new if place.status is OutreachStatus.SCHEDULED]
-    outbox.add(tx, tenant_id, scheduled(tenant_id, waiting, now))
-    statistics.count(tx, Counter((tenant_id, place.status) for _, place in new))
 
 
 def lock_addresses(tx: Transaction, reports: Sequence[Report]) -> dict[int, Key]:
@@ -266,7 +262,8 @@ def _event(report: Report, message_id: str | None, at: datetime, now: datetime) 
     )
 
 
-def _history(tx: Transaction, key: Key, what: str, data: dict[str, Any] | None = None) -> events.OutreachEvent:
+def history(tx: Transaction, key: Key, what: str, data: dict[str, Any] | None = None) -> events.OutreachEvent:
+    """Return the event that tells of something we did ourselves, now: what, and what is to be known of it."""
     now = tx.now()
     return events.OutreachEvent(
         id=new_id(),

@@ -23,8 +23,6 @@ Key = tuple[str, str]
 _Campaign = Draft[OutreachCampaign | LeanCampaign]
 _Attempt = evidence.Attempt
 
-#: Attempts that count as none. One that was given up as lost counts again as soon as it is proved to have arrived.
-_WITHDRAWN = frozenset({MessageState.VOIDED, MessageState.SUPERSEDED, MessageState.LOST})
 _FAILURES = frozenset({Fact.REJECTED, Fact.DROPPED, Fact.BLOCKED, Fact.EXPIRED, Fact.BOUNCED})
 #: Statuses of a mail that is on its way or has arrived, with nothing wrong.
 _WELL = frozenset({OutreachStatus.SENT, OutreachStatus.DELIVERED, OutreachStatus.OPENED, OutreachStatus.CLICKED})
@@ -69,6 +67,9 @@ class Standings:
         self._attempts: dict[Key, list[_Attempt]] = {
             key: [Draft(m, lifecycle.PER_ATTEMPT) for m in attempts.get(key, ())] for key in known
         }
+        self._by_id: dict[str | None, _Attempt] = {
+            draft.before.id: draft for drafts in self._attempts.values() for draft in drafts
+        }
         self._new: list[_Attempt] = []
         #: What is published of an opt-out beyond that it happened, by campaign.
         self._told: dict[Key, Mapping[str, str]] = {}
@@ -77,6 +78,11 @@ class Standings:
 
     def __contains__(self, key: Key) -> bool:
         return key in self._campaigns
+
+    def has_attempt(self, key: Key, message_id: str | None) -> bool:
+        """Tell whether an attempt is one of a campaign's."""
+        known = self._by_id.get(message_id)
+        return known is not None and (known.before.tenant_id, known.before.campaign_id) == key
 
     def campaign(self, key: Key) -> OutreachCampaign:
         return self._campaigns[key].whole
@@ -145,12 +151,10 @@ class Standings:
         if campaign["hold_reason"] == HELD_IN_DOUBT and not any(a["state"] is MessageState.IN_DOUBT for a in attempts):
             campaign.change({"hold_reason": None})
         standing = lifecycle.fold(
-            lifecycle.base_status(campaign["status"]),
-            campaign.stamps,
-            [lifecycle.Attempt(a.before.step, a.before.attempt, a.stamps, a["state"] in _WITHDRAWN) for a in attempts],
+            lifecycle.base_status(campaign["status"]), campaign.stamps, map(evidence.as_folded, attempts)
         )
-        derived = {**_NO_STAMPS, **standing.stamps, "status": standing.status}
-        derived["sendgrid_message_id"] = self._sendgrid_id(key)
+        derived: dict[str, Any] = {**_NO_STAMPS, **standing.stamps, "status": standing.status}
+        derived["sendgrid_message_id"] = self._sent_as(key)
         if standing.status is not OutreachStatus.SCHEDULED:
             derived["next_send_at"] = None
         if standing.status in _WELL and _had_trouble(campaign, attempts):
@@ -162,7 +166,7 @@ class Standings:
             self.withdraw_reserved(key)
 
     def withdraw_reserved(self, key: Key) -> bool:
-        """Void what was reserved and not yet handed to the network, so that it does not leave; say if there was any."""
+        """Void what was reserved and not yet handed over, so that it does not leave; say if there was any."""
         return evidence.withdraw_reserved(self._attempts[key])
 
     def requeue(self, key: Key, at: datetime) -> None:
@@ -218,6 +222,7 @@ class Standings:
         """Enter a new attempt into the ledger."""
         draft: _Attempt = Draft(attempt, lifecycle.PER_ATTEMPT)
         self._new.append(draft)
+        self._by_id[attempt.id] = draft
         self._attempts[attempt.tenant_id, attempt.campaign_id].append(draft)
 
     def message_changes(self) -> list[tuple[Key, dict[str, Any]]]:
@@ -257,11 +262,9 @@ class Standings:
         return by_tenant.items()
 
     def _attempt_of(self, report: Noted) -> _Attempt | None:
-        attempts = self._attempts[report.key]
-        for attempt in attempts:
-            if attempt.before.id == report.message_id:
-                return attempt
-        return max(attempts, key=evidence.order, default=None)
+        if self.has_attempt(report.key, report.message_id):
+            return self._by_id[report.message_id]
+        return max(self._attempts[report.key], key=evidence.order, default=None)
 
     def _attempt_from_evidence(self, key: Key, message_id: str | None, at: datetime) -> _Attempt:
         """Enter an attempt that our ledger does not know, for example after a restore: the provider knows better."""
@@ -286,10 +289,9 @@ class Standings:
         if report.reason and report.fact in _FAILURES:
             attempt.change({"error": report.reason})
 
-    def _sendgrid_id(self, key: Key) -> str | None:
-        known = [a for a in self._attempts[key] if a["sendgrid_message_id"] and a["state"] not in _WITHDRAWN]
-        latest = max(known, key=evidence.order, default=None)
-        return (latest or self._campaigns[key])["sendgrid_message_id"]
+    def _sent_as(self, key: Key) -> str | None:
+        known = [a for a in self._attempts[key] if a["sendgrid_message_id"] and not evidence.is_withdrawn(a)]
+        return max(known, key=evidence.order, default=self._campaigns[key])["sendgrid_message_id"]
 
 
 def _had_trouble(campaign: _Campaign, attempts: Sequence[_Attempt]) -> bool:
