@@ -134,6 +134,23 @@ def test_an_event_is_stored_once_by_content_and_once_by_sendgrids_id(repository:
         assert stored == {event.id for event in without_id}
 
 
+@pytest.mark.parametrize("count", [1, 60])
+def test_what_no_column_takes_is_said_to_be_unstorable(dsn: str, count: int) -> None:
+    repository = OutreachRepository(dsn)
+    unfit: list[dict[str, object]] = [
+        {"event_type": "nul\0"}, {"event_type": "half \ud800"}, {"event_type": "x" * 81}, {"campaign_id": "nonsense"},
+        {"occurred_at": "yesterday"}, {"campaign_id": new_id()}, {"event_data": {"nul": "\0"}}, {"machine": None},
+    ]  # fmt: skip
+    for columns in unfit if repository.has_jobs else unfit[5:6]:  # SQLite takes nearly everything
+        with repository.transaction() as tx:
+            campaign = creating._insert(tx, T, [(0, creating.draft(samples.item()))])[0].campaign
+            assert campaign is not None
+        with pytest.raises(errors.UnstorableData), repository.transaction() as tx:
+            good = [_event(campaign.id) for _ in range(count - 1)]
+            events.insert_new(tx, [*good, _event(**({"campaign_id": campaign.id} | columns))])  # type: ignore[arg-type]
+    repository.close()
+
+
 def test_two_relays_never_hold_the_same_event_and_a_dead_ones_come_back(dsn: str) -> None:
     clock = ManualClock()
     repository = OutreachRepository(dsn, clock=clock)

@@ -358,3 +358,23 @@ def test_events_with_and_without_an_attempt_come_in_one_batch(
     assert [result["status"] for result in results] == ["opened", "scheduled"] * 40
     assert {e.message_id for e in orchestrator.get_events(unsent.id, TENANT)} == {None}
     assert len(orchestrator.get_events(unsent.id, TENANT)) == 41
+
+
+def test_whose_mail_it_was_counts_more_than_the_campaign_an_event_names(
+    orchestrator: OutreachOrchestrator, campaign: OutreachCampaign
+) -> None:
+    """In a batch in which all others name both as they are."""
+    other = orchestrator.create_campaign(TENANT, property_record("other@owners.test"), SCORE, MEMO_URL)
+    orchestrator.send_campaign(other.id, TENANT)
+    with orchestrator.services.read() as tx:
+        attempts = messages.of_campaigns(tx, [(TENANT, campaign.id), (TENANT, other.id)])
+    own, others = (attempts[TENANT, one.id][0].id for one in (campaign, other))
+    batch = [event(campaign, "delivered", outreach_message_id=own, n=n) for n in range(60)]
+    batch.append(event(campaign, "open", outreach_message_id=others))
+    batch.append(event(campaign, "bounce", outreach_message_id=new_uuid(), campaign_id=new_uuid()))
+    results = orchestrator.handle_webhook(batch)
+    assert [result and result["campaign_id"] for result in results[-3:]] == [campaign.id, other.id, None]
+    assert (status(orchestrator, campaign), status(orchestrator, other)) == ("delivered", "opened")
+    assert unmatched(orchestrator) == 1
+    assert [result["status"] for result in orchestrator.handle_webhook(batch)[:61]] == ["delivered"] * 60 + ["opened"]
+    assert statistics.recounted(orchestrator.services.read, TENANT) == orchestrator.get_statistics(TENANT)

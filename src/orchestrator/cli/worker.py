@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from orchestrator import engines
-from orchestrator.cli import logs, session, signals
+from orchestrator.cli import collector, logs, session, signals
 from orchestrator.cli.failures import ExitCode
 from orchestrator.cli.output import Output
 
@@ -34,6 +34,7 @@ def work(concurrency: int, drain_timeout: float, output: Output) -> None:
     with session.opened() as orchestrator:
         _require_everything(orchestrator)
         engine = engines.create(orchestrator, concurrency=concurrency)
+        collector.rest()
         engine.start()
         output.say(f"Sending what is due, up to {concurrency} mails at a time. Ctrl-C drains and stops.")
         number = asked.wait()
