@@ -181,3 +181,20 @@ def test_what_an_act_came_to_is_told(here: Desktop):
     assert "must not be written to" in here.post(f"campaigns/{suppressed}", {"act": "send"}).text
     assert "accepted." in here.post(f"campaigns/{_brought_about(here, 'scheduled')}", {"act": "send"}).text
     assert "It was not sent again" in here.post(f"campaigns/{gone}", {"act": "send"}).text
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_what_was_left_of_an_import_is_told(here: Desktop):
+    on = here.orchestrator
+    _hand(on, on.create_campaign(TENANT, **item("a@owners.test", batch="spring")).id)
+    on.create_campaign(TENANT, **item("b@owners.test", batch="spring", scheduled_at="2099-01-01T00:00:00Z"))
+
+    def told(act: str, **more: str) -> str:
+        shown = here.post("batch", {"act": act, "label": "spring", **more}, page="batch?label=spring").text
+        return shown.split('role="status"><span>')[1].split("</span>")[0]
+
+    assert told("hold", reason="no") == "2 campaigns held."
+    assert told("hold", reason="no") == "0 campaigns held. 2 were held so before."
+    assert told("release") == "2 campaigns released."
+    assert told("release") == "0 campaigns released. 2 were held by nobody."
+    assert told("cancel") == "1 campaign cancelled. 1 is on its way already."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import urlencode
@@ -16,8 +17,13 @@ from orchestrator.dashboard.viewing import Form, House
 
 PAGE = 50
 #: act: what is told afterwards, with the number
-_TOLD = {"hold": "{} held.", "release": "{} released.", "cancel": "{} cancelled."}
-_COUNTED = {"hold": "held", "release": "released", "cancel": "cancelled"}
+#: act: (what is counted as done, what is counted beside it, how that is told of one and of several)
+_COUNTED = {
+    "hold": ("held", "unchanged", ("was held so before", "were held so before")),
+    "release": ("released", "unchanged", ("was held by nobody", "were held by nobody")),
+    "cancel": ("cancelled", "on_its_way", ("is on its way already", "are on their way already")),
+}
+_DONE = re.compile(r"([a-z]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
 
 
 def routes(house: House) -> APIRouter:
@@ -42,14 +48,14 @@ def routes(house: House) -> APIRouter:
     @router.post("/t/{tenant}/batch")
     def act(view: View = seen, form: Form = sent) -> Response:
         label = form.required("label", "Name the import.")
-        n = _act(house, view, form, label)
-        query = urlencode({"label": label, "done": f"{form['act']}.{n}"})
+        done, beside = _act(house, view, form, label)
+        query = urlencode({"label": label, "done": f"{form['act']}.{done}.{beside}"})
         return RedirectResponse(f"{view.home}/batch?{query}", HTTPStatus.SEE_OTHER)
 
     return router
 
 
-def _act(house: House, view: View, form: Form, label: str) -> int:
+def _act(house: House, view: View, form: Form, label: str) -> tuple[int, int]:
     operations, tenant = house.orchestrator.operations, view.tenant.tenant_id
     acts: dict[str, Callable[[], Mapping[str, int]]] = {
         "hold": lambda: operations.hold_batch(tenant, label, form.required("reason", "Say why.")),
@@ -58,12 +64,19 @@ def _act(house: House, view: View, form: Form, label: str) -> int:
     }
     if form["act"] not in acts:
         raise errors.ValidationError("act", f"must be one of {', '.join(acts)}")
-    return acts[form["act"]]().get(_COUNTED[form["act"]], 0)
+    counts, (done, beside, _) = acts[form["act"]](), _COUNTED[form["act"]]
+    return counts.get(done, 0), counts.get(beside, 0)
 
 
 def _told(done: str) -> str | None:
-    act, _, n = done.partition(".")
-    return _TOLD[act].format(f"{n} {'campaign' if n == '1' else 'campaigns'}") if act in _TOLD and n.isdigit() else None
+    """Say in words what an act came to; anything but our own three parts is nothing."""
+    parts = _DONE.fullmatch(done)
+    if parts is None or parts[1] not in _COUNTED:
+        return None
+    word, _, (one, several) = _COUNTED[parts[1]]
+    n, beside = int(parts[2]), int(parts[3])
+    words = f"{n:,} {'campaign' if n == 1 else 'campaigns'} {word}."
+    return f"{words} {beside:,} {one if beside == 1 else several}." if beside else words
 
 
 def _address(view: View, label: str) -> str:
