@@ -14,7 +14,6 @@ from orchestrator.clock import ManualClock
 from orchestrator.domain.events import SuppressionReason
 from orchestrator.domain.message import Accepted
 from orchestrator.repository import OutreachRepository, addresses, outbox, statistics, tables
-from orchestrator.services.recording import facts
 from orchestrator.services.sending import batch, settle
 from orchestrator.services.sending.ledger import Claim
 from tests import samples
@@ -66,9 +65,9 @@ def test_the_short_way_ends_where_the_general_one_does(repository: OutreachRepos
     with facade(repository) as (orchestrator, _):
         short, long = _claimed(orchestrator), _claimed(orchestrator)
         with orchestrator.services.begin() as tx:
-            settle.accepted(tx, [(short[0], Accepted("from-sendgrid"))])
+            assert settle.first_news(tx, [(short[0], Accepted("from-sendgrid"))]) == []
         with orchestrator.services.begin() as tx:
-            facts.record(tx, [settle.report_accepted(long[0].message, Accepted("from-sendgrid"))])
+            settle.accepted(tx, [(long[0], Accepted("from-sendgrid"))])
         one, other = (_everything(repository, c[0].campaign.id) for c in (short, long))
         assert one == other
         assert one["outreach_campaigns"][0]["status"] == "sent"
@@ -83,9 +82,13 @@ def test_the_short_way_ends_where_the_general_one_does(repository: OutreachRepos
 def test_settling_twice_changes_nothing(repository: OutreachRepository) -> None:
     with facade(repository) as (orchestrator, _):
         claims = _claimed(orchestrator)
-        for _ in range(2):  # the commit's answer was lost, so it is written again
-            with orchestrator.services.begin() as tx:
-                settle.accepted(tx, [(claims[0], Accepted("from-sendgrid"))])
+        outcomes = [(claims[0], Accepted("from-sendgrid"))]
+        with orchestrator.services.begin() as tx:
+            assert settle.first_news(tx, outcomes) == []
+        with orchestrator.services.begin() as tx:  # the commit's answer was lost, so it is written again
+            assert settle.first_news(tx, outcomes) == outcomes
+        with orchestrator.services.begin() as tx:
+            settle.accepted(tx, outcomes)
         found = _everything(repository, claims[0].campaign.id)
         assert [event["event_type"] for event in found["outreach_events"]] == ["scheduled", "sent"]
         assert orchestrator.get_statistics(samples.TENANT) == {"sent": 1}
@@ -97,8 +100,11 @@ def test_news_that_was_faster_is_not_overwritten(repository: OutreachRepository,
         claims = _claimed(orchestrator)
         ids = {"tenant_id": samples.TENANT, "outreach_message_id": claims[0].message.id}
         result = orchestrator.handle_webhook({"event": event, "timestamp": 1767625200, **ids})
+        outcomes = [(claims[0], Accepted("from-sendgrid"))]
         with orchestrator.services.begin() as tx:
-            settle.accepted(tx, [(claims[0], Accepted("from-sendgrid"))])
+            assert settle.first_news(tx, outcomes) == outcomes
+        with orchestrator.services.begin() as tx:
+            settle.accepted(tx, outcomes)
         campaign = orchestrator.get_campaign(claims[0].campaign.id, samples.TENANT)
         assert campaign is not None
         assert campaign.status == result["status"] == {"delivered": "delivered", "bounce": "bounced"}[event]

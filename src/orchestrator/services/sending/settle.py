@@ -28,17 +28,15 @@ class Back:
 
 def accepted(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -> None:
     """Write down that SendGrid has these mails. A 202 is a fact: it counts whoever holds the lease by now."""
-    plain = _accept_plain(tx, outcomes)
-    others = [report_accepted(c.message, outcome) for c, outcome in outcomes if c.message.id not in plain]
-    if others:
-        facts.record(tx, others)
+    facts.record(tx, [report_accepted(claimed.message, outcome) for claimed, outcome in outcomes])
 
 
-def _accept_plain(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -> set[str]:
-    """Write down the outcomes that are the first news of their campaigns; return the ids of their attempts.
+def first_news(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -> list[tuple[Claim, Accepted]]:
+    """Write down the outcomes that are the first news of their campaigns; return the others, for `accepted`.
 
-    That is nearly all of them, and `facts.record` would come to the same end (a test compares the two): the attempt
+    That is nearly all of them, and `accepted` would come to the same end (a test compares the two): the attempt
     is still handed and ours, the campaign scheduled, so there is no earlier fact that this one has to be weighed with.
+    The others want a transaction of their own: counters are locked last, and once.
     """
     keys = {(c.message.tenant_id, c.message.campaign_id) for c, _ in outcomes}
     statuses = campaigns.lock_statuses(tx, keys)
@@ -53,7 +51,7 @@ def _accept_plain(tx: Transaction, outcomes: Sequence[tuple[Claim, Accepted]]) -
         tx,
         [(c.campaign, report_accepted(c.message, outcome)) for c, outcome in outcomes if c.message.id in ours],
     )
-    return ours
+    return [(claimed, outcome) for claimed, outcome in outcomes if claimed.message.id not in ours]
 
 
 def report_accepted(message: OutreachMessage, outcome: Accepted) -> facts.Report:

@@ -166,7 +166,7 @@ class Settling:
         backs = [settle.Back(s.claimed, s.outcome.reason, s.delay) for s in group if isinstance(s.outcome, NotSent)]
         words: Counter[str] = Counter()
         if accepted:
-            words[self._insist(lambda tx: settle.accepted(tx, accepted), "sent")] += len(accepted)
+            words += self._store_accepted(accepted)
         if backs:
             reasons = Counter(back.reason for back in backs)
             log.warning("mails not sent", action="send.requeued", n=len(backs), reason=reasons.most_common(1)[0][0])
@@ -174,6 +174,18 @@ class Settling:
         for claimed, outcome, _ in group:
             if isinstance(outcome, Rejected | Unknown):
                 words[self._store_unsent(claimed, outcome)] += 1
+        return words
+
+    def _store_accepted(self, outcomes: Sequence[tuple[Claim, Accepted]]) -> Counter[str]:
+        others: list[tuple[Claim, Accepted]] = []
+
+        def first(tx: Transaction) -> None:
+            others[:] = settle.first_news(tx, outcomes)
+
+        word = self._insist(first, "sent")
+        words = Counter({word: len(outcomes) - len(others)})
+        if others:
+            words[self._insist(partial(settle.accepted, outcomes=others), "sent")] += len(others)
         return words
 
     def _store_unsent(self, claimed: Claim, outcome: Rejected | Unknown) -> str:
