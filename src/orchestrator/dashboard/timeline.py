@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.dashboard import words
+from orchestrator.domain.text import numbered
 from orchestrator.repository.events import OutreachEvent
 
 #: Silences longer than this are shown as rows of their own, in seconds.
@@ -116,7 +117,7 @@ def _entry(event: OutreachEvent) -> Entry:
 
 
 def _raw(data: Mapping[str, Any]) -> str:
-    text = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True)
+    text = numbered(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True))
     return text if len(text) <= _LONGEST_RAW else f"{text[:_LONGEST_RAW]}\n… “Download JSON” has all of it."
 
 

@@ -14,7 +14,7 @@ from orchestrator import contracts, errors
 from orchestrator.dashboard.frame import View
 from orchestrator.dashboard.viewing import Form, House
 from orchestrator.dashboard.words import Chip
-from orchestrator.domain.text import header_line, several_lines
+from orchestrator.domain.text import header_line, numbered, several_lines
 from orchestrator.repository.webhook_batches import WebhookBatch
 from orchestrator.services.looking.webhook_history import Replayed, WebhookHistory
 
@@ -127,8 +127,7 @@ def _pretty(body: bytes | None, batch: WebhookBatch) -> tuple[str | None, bool]:
 
 
 def _pretty_value(value: Any) -> str:
-    # ASCII only: what is invisible, or turns the reading order round, shows its number.
     try:
-        return json.dumps(value, indent=2, ensure_ascii=True, default=str)[:SHOWN]
+        return numbered(json.dumps(value, indent=2, ensure_ascii=False, default=str))[:SHOWN]
     except (RecursionError, ValueError):
         raise errors.MalformedPayload("It is nested too deeply to be shown.") from None

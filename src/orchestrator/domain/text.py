@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 #: Line and paragraph separators, C0 and C1 controls, DEL, and every other kind of white space.
@@ -40,6 +41,12 @@ def header_line(text: str) -> str:
 def several_lines(text: str) -> str:
     """Return `text` with line feeds as its only line ends, without other control and invisible characters."""
     return _INVISIBLE.sub("", _CONTROLS.sub("", _LINE_ENDS.sub("\n", text)))
+
+
+def numbered(document: str) -> str:
+    """Return a JSON document in which what cannot be seen stands as its escape: it shows, and means the same."""
+    hidden = {char for char in set(document) if char != "\n" and (not char.isprintable() or _INVISIBLE.match(char))}
+    return document.translate({ord(char): json.dumps(char)[1:-1] for char in hidden})
 
 
 def storable(text: str) -> str:
