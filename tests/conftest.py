@@ -21,6 +21,8 @@ from tests import postgres
 from tests.postgres_copies import Copies
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from orchestrator.repository import OutreachRepository
 
 GRACE_SECONDS = 20.0  # for what a test has told to stop and that is still stopping
@@ -137,6 +139,20 @@ def chromium() -> str:
             expect.set_options(timeout=BROWSER_PATIENCE)
             return path
     return _cannot_prove("how pages and mails look in a browser", "no Chromium on this host", REQUIRE_BROWSER)
+
+
+# Not for the whole run: while it is open, playwright keeps an event loop running that no other test could share.
+@pytest.fixture(scope="module")
+def opened_browser(chromium: str) -> Iterator[Browser]:
+    """A Chromium that the tests of one file share."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.rendering.looks import CHROMIUM_ARGS
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
+        yield browser
+        browser.close()
 
 
 # ------------------------------------------------------------------------------------------------------- the databases

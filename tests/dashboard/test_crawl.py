@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from orchestrator import clock
 from orchestrator.cli.demo.stage import Stage
@@ -21,7 +21,6 @@ from orchestrator.rendering import HTML
 from orchestrator.services.looking import templating
 from tests.dashboard import hostile
 from tests.dashboard.crawl import DAILY, Crawler, demo
-from tests.rendering.looks import CHROMIUM_ARGS
 
 #: Pages with many kinds of controls; Tab walks through all of each.
 WALKED = ("", "/campaigns", "/templates", "/settings")
@@ -34,16 +33,8 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def crawler(browser: Browser, stage: Stage) -> Iterator[Crawler]:
-    crawler = Crawler(browser, stage)
+def crawler(opened_browser: Browser, stage: Stage) -> Iterator[Crawler]:
+    crawler = Crawler(opened_browser, stage)
     crawler.page.goto(stage.url)
     yield crawler
     crawler.close()
@@ -167,8 +158,8 @@ _HIDDEN = """hidden => {
 }"""
 
 
-def test_six_open_tabs_do_not_block_a_seventh_and_all_stay_current(browser: Browser, stage: Stage):
-    context = browser.new_context()
+def test_six_open_tabs_do_not_block_a_seventh_and_all_stay_current(opened_browser: Browser, stage: Stage):
+    context = opened_browser.new_context()
     streams: list[str] = []
     context.on("request", lambda request: streams.append(request.url) if request.url.endswith("/live") else None)
     tabs = [context.new_page() for _ in range(6)]
@@ -205,8 +196,8 @@ def test_nothing_moves_for_those_who_asked_for_less_motion(crawler: Crawler, sta
     assert crawler.page.evaluate(smooth) == 0
 
 
-def test_everything_can_be_read_and_done_without_scripts(browser: Browser, stage: Stage):
-    context = browser.new_context(java_script_enabled=False)
+def test_everything_can_be_read_and_done_without_scripts(opened_browser: Browser, stage: Stage):
+    context = opened_browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(stage.url)
     here = f"{stage.url}/t/{stage.tenant}"

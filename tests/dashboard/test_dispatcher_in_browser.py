@@ -12,24 +12,16 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from orchestrator import app
 from orchestrator.repository import OutreachRepository
-from tests.rendering.looks import AXE, CHROMIUM_ARGS
+from tests.rendering.looks import AXE
 from tests.samples import TENANT, facade, item
 
 WIDTHS = (320, 1280)
 _RUN_AXE = """() => axe.run(document, { resultTypes: ['violations'] })
   .then(found => found.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 160))]))"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -54,8 +46,8 @@ def served(migrated_file: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(served: str, browser: Browser) -> Iterator[Page]:
-    shown = browser.new_context(bypass_csp=False).new_page()
+def page(served: str, opened_browser: Browser) -> Iterator[Page]:
+    shown = opened_browser.new_context(bypass_csp=False).new_page()
     complaints: list[str] = []
     shown.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     shown.on("pageerror", lambda error: complaints.append(str(error)))

@@ -7,23 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from orchestrator import app
 from orchestrator.cli import serving
 from orchestrator.repository import OutreachRepository
-from tests.rendering.looks import AXE, CHROMIUM_ARGS
+from tests.rendering.looks import AXE
 from tests.samples import TENANT, facade
 
 _VIOLATIONS = "() => axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations.map(v => v.id))"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +31,8 @@ def pages(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(params=[True, False], ids=["with scripts", "without"])
-def context(request: pytest.FixtureRequest, browser: Browser, pages: str) -> Iterator[BrowserContext]:
-    opened = browser.new_context(java_script_enabled=request.param, viewport={"width": 1280, "height": 900})
+def context(request: pytest.FixtureRequest, opened_browser: Browser, pages: str) -> Iterator[BrowserContext]:
+    opened = opened_browser.new_context(java_script_enabled=request.param, viewport={"width": 1280, "height": 900})
     opened.new_page().goto(pages.partition("/t/")[0])
     yield opened
     opened.close()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from orchestrator.cli.demo.stage import Stage
 from orchestrator.domain.reply import InboundMail
 from tests.dashboard import hostile
 from tests.dashboard.crawl import MATRIX, Crawler, demo
-from tests.rendering.looks import CHROMIUM_ARGS
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +30,11 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="module")
-def crawler(chromium: str, stage: Stage) -> Iterator[Crawler]:
-    with sync_playwright() as playwright:
-        browser: Browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGS))
-        crawler = Crawler(browser, stage)
-        crawler.page.goto(stage.url)
-        yield crawler
-        crawler.close()
-        browser.close()
+def crawler(opened_browser: Browser, stage: Stage) -> Iterator[Crawler]:
+    crawler = Crawler(opened_browser, stage)
+    crawler.page.goto(stage.url)
+    yield crawler
+    crawler.close()
 
 
 @pytest.mark.parametrize(

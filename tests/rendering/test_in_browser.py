@@ -51,10 +51,10 @@ def _show(browser: Browser, html: str, *, width: int, scheme: str = "light") -> 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 375, 600])
 def test_nothing_scrolls_sideways_and_every_text_can_be_read(
-    browser: Browser, renderer: Renderer, width: int, scheme: str
+    opened_browser: Browser, renderer: Renderer, width: int, scheme: str
 ) -> None:
     for name, content in SAMPLES.items():
-        page = _show(browser, renderer.render(content).html, width=width, scheme=scheme)
+        page = _show(opened_browser, renderer.render(content).html, width=width, scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
         assert page.evaluate(SPILLING) == [], name
         assert page.evaluate(WEAK_TEXTS) == [], name
@@ -62,7 +62,9 @@ def test_nothing_scrolls_sideways_and_every_text_can_be_read(
 
 
 @pytest.mark.parametrize("color", ["#000000", "#ffffff", "#ffd400", "#7f7f7f", "#ff0000", "#00aa55", "#1a2b3c"])
-def test_any_brand_colour_stays_readable_in_light_and_dark(browser: Browser, renderer: Renderer, color: str) -> None:
+def test_any_brand_colour_stays_readable_in_light_and_dark(
+    opened_browser: Browser, renderer: Renderer, color: str
+) -> None:
     branding = Branding(company_name="Sample Realty", color=color)
     content = MailContent(
         property_record=mails.FULL.property_record,
@@ -74,13 +76,13 @@ def test_any_brand_colour_stays_readable_in_light_and_dark(browser: Browser, ren
         branding=branding,
     )
     for scheme in ("light", "dark"):
-        page = _show(browser, renderer.render(content).html, width=375, scheme=scheme)
+        page = _show(opened_browser, renderer.render(content).html, width=375, scheme=scheme)
         assert page.evaluate(WEAK_TEXTS) == [], scheme
         page.close()
 
 
-def test_nothing_is_lost_with_images_off(browser: Browser, renderer: Renderer) -> None:
-    page = _show(browser, renderer.render(mails.LONG).html, width=600)  # offline: the logo cannot load
+def test_nothing_is_lost_with_images_off(opened_browser: Browser, renderer: Renderer) -> None:
+    page = _show(opened_browser, renderer.render(mails.LONG).html, width=600)  # offline: the logo cannot load
     shown = page.inner_text("body")
     assert page.evaluate("[...document.images].every(i => !i.naturalWidth && i.alt && i.width && i.height)")
     assert mails.LONG.branding.company_name is not None
@@ -89,8 +91,8 @@ def test_nothing_is_lost_with_images_off(browser: Browser, renderer: Renderer) -
     page.close()
 
 
-def test_the_button_and_the_opt_out_are_large_enough_to_touch(browser: Browser, renderer: Renderer) -> None:
-    page = _show(browser, renderer.render(mails.FULL).html, width=320)
+def test_the_button_and_the_opt_out_are_large_enough_to_touch(opened_browser: Browser, renderer: Renderer) -> None:
+    page = _show(opened_browser, renderer.render(mails.FULL).html, width=320)
     button = page.get_by_text("Read the memo").bounding_box()
     assert button is not None
     assert button["height"] >= 44
@@ -100,17 +102,17 @@ def test_the_button_and_the_opt_out_are_large_enough_to_touch(browser: Browser, 
     page.close()
 
 
-def test_the_preheader_is_hidden_from_view(browser: Browser, renderer: Renderer) -> None:
-    page = _show(browser, renderer.render(mails.FULL).html, width=600)
+def test_the_preheader_is_hidden_from_view(opened_browser: Browser, renderer: Renderer) -> None:
+    page = _show(opened_browser, renderer.render(mails.FULL).html, width=600)
     assert "of 100 points" not in page.inner_text("body")
     assert "of 100 points" in page.content()
     page.close()
 
 
-def test_hostile_texts_run_no_script_and_add_no_link(browser: Browser, renderer: Renderer) -> None:
+def test_hostile_texts_run_no_script_and_add_no_link(opened_browser: Browser, renderer: Renderer) -> None:
     evil = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned"><a href="https://evil.test">x</a>'
     content = mails.with_reasons({"note": evil, "weight": 1}, {"feature": evil, "weight": 2})
-    page = _show(browser, renderer.render(content).html, width=600)
+    page = _show(opened_browser, renderer.render(content).html, width=600)
     assert page.title() == "Our memo on 114 Maple Street"
     assert page.evaluate("[...document.links].map(a => a.href)") == [content.memo_url, content.unsubscribe_url]
     assert evil in page.inner_text("body")
